@@ -1,0 +1,53 @@
+"""A self-hosted service that collects PDF, DOCX and TXT files for a small team."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, request, send_from_directory
+
+from . import auth, cli, config, documents, errors, extensions, models, telemetry, uploads
+from .storage import LocalStorage
+
+__all__ = ["create_app", "models"]
+
+
+def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
+    """Build the application from the environment; `overrides` replace variables by name. Raises ConfigError."""
+    settings = config.load(overrides)
+    app = Flask(__name__, instance_path=str(settings["INSTANCE_PATH"]), static_folder=None)
+    app.config.from_mapping(settings)
+    app.config.from_mapping(config.flask_settings(settings))
+    app.extensions["storage"] = LocalStorage(settings["UPLOADS_DIR"], settings["MIN_FREE_BYTES"])
+    telemetry.init_app(app)
+    extensions.init_app(app)
+    errors.init_app(app)
+    auth.init_app(app)
+    app.register_blueprint(uploads.bp)
+    app.register_blueprint(documents.bp)
+    app.register_blueprint(cli.bp)
+    _serve_client(app, config.ROOT / "web")
+    _set_headers(app, config.security_headers(settings))
+    return app
+
+
+def _serve_client(app: Flask, folder: Path) -> None:
+    """Serve exactly the files that lie in `folder` now: a catch-all route would answer 405 where 404 is true."""
+
+    def send(name: str) -> Response:
+        return send_from_directory(folder, name, max_age=None)
+
+    app.add_url_rule("/", "web", send, defaults={"name": "index.html"})
+    for file in folder.rglob("*"):
+        if file.is_file():
+            name = file.relative_to(folder).as_posix()
+            app.add_url_rule(f"/{name}", f"web:{name}", send, defaults={"name": name})
+
+
+def _set_headers(app: Flask, headers: Mapping[str, str]) -> None:
+    @app.after_request
+    def add(response: Response) -> Response:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        response.headers.setdefault("Cache-Control", "no-store" if request.path.startswith("/api") else "no-cache")
+        return response

@@ -1,0 +1,228 @@
+"""Sign-in and sessions: login, refresh, verify-status, logout, password; the cookies; what every token must prove."""
+
+import logging
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
+from flask_jwt_extended import (
+    create_access_token,
+    create_refresh_token,
+    decode_token,
+    get_jwt,
+    jwt_required,
+    set_access_cookies,
+    set_refresh_cookies,
+    unset_jwt_cookies,
+    verify_jwt_in_request,
+)
+from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException, NoAuthorizationError
+from jwt import InvalidTokenError
+
+from .errors import (
+    BadRequest,
+    CrossSite,
+    CsrfFailed,
+    InvalidCredentials,
+    SessionEnded,
+    TokenExpired,
+    Unauthorized,
+    answer,
+)
+from .extensions import db, jwt
+from .models import Session, User, derive, now
+from .throttle import LoginThrottle
+
+bp = Blueprint("auth", __name__, url_prefix="/api/auth")
+security = logging.getLogger("uploadsvc.security")
+
+ACCESS_LIFE = timedelta(minutes=15)
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+
+def init_app(app: Flask) -> None:
+    """Register the routes, the throttle, and one answer for each way a token can be bad: always 401."""
+    app.extensions["login_throttle"] = LoginThrottle(app.config["THREADS"])
+    app.before_request(_refuse_cross_site)
+    app.register_error_handler(CSRFError, lambda _: answer(CsrfFailed()))
+    app.register_error_handler(RecursionError, lambda _: answer(Unauthorized()))  # a token nested 10^4 deep
+    app.register_blueprint(bp)
+
+
+@bp.post("/login")
+def login() -> Response:
+    """Exchange e-mail and password for a session."""
+    email, password = _strings("email", "password")
+    user = _checked(User.by_email(email), User.normalise(email), password)
+    session, jti = Session.start(user, request.user_agent.string)
+    db.session.commit()
+    body, refresh_token = _mint(session, jti)
+    return _with_cookies(body | {"user": {"id": user.id, "email": user.email}}, refresh_token, session)
+
+
+@bp.post("/refresh")
+def refresh() -> Response:
+    """Exchange a refresh token, from the cookie or the body, for its one child and a new access token."""
+    given = (request.get_json() or {}).get("refresh") if request.is_json else None
+    if given is None:
+        claims = (verify_jwt_in_request(refresh=True, locations=["cookies"]) or ({}, {}))[1]
+    else:
+        claims = _claims(given, "refresh")
+    session, jti = Session.rotate(claims["sid"], claims["jti"], current_app.config["JWT_SECRET"])
+    body, refresh_token = _mint(session, jti)
+    return _with_cookies(body | ({} if given is None else {"refresh": refresh_token}), refresh_token, session)
+
+
+@bp.post("/verify-status")
+def verify_status() -> Response:
+    """Tell who is signed in. It changes nothing, so it wants no CSRF header."""
+    try:
+        claims = (verify_jwt_in_request(locations=["headers"]) or ({}, {}))[1]
+    except NoAuthorizationError:
+        claims = _claims(request.cookies.get("token", ""), "access")
+    expires_in = int(claims["exp"] - time.time())
+    return jsonify(ok=True, userId=g.user_id, email=g.email, expiresIn=expires_in, csrfToken=claims["csrf"])
+
+
+@bp.post("/logout")
+def logout() -> Response:
+    """End the session of the access token or, when that is no good, of the refresh token; clear the cookies."""
+    claims = _session_to_end()
+    if claims:
+        Session.end(claims["sid"])
+    response = jsonify(ok=True)
+    unset_jwt_cookies(response)
+    response.delete_cookie("csrf_token", **_cookie_options())
+    return response
+
+
+@bp.post("/password")
+@jwt_required()
+def password() -> Response:
+    """Set a new password and end every other session of the user."""
+    current, new = _strings("current", "new")
+    user = _checked(db.session.get(User, g.user_id), g.email, current)
+    user.set_password(new, current_app.config["BCRYPT_ROUNDS"])
+    user.end_sessions(but=get_jwt()["sid"])
+    db.session.commit()
+    return jsonify(ok=True)
+
+
+def _checked(user: User | None, email: str, password: str) -> User:
+    """Return `user` if `password` is right; the try is counted before it is checked."""
+    throttle, address = current_app.extensions["login_throttle"], request.remote_addr or ""
+    throttle.count(address, email)
+    with throttle.password_check():
+        right = User.verify(user, password, current_app.config["BCRYPT_ROUNDS"])
+    if user is None or not right:
+        security.warning("login_failed", extra={"user_id": user.id if user else None, "remote_addr": address})
+        raise InvalidCredentials
+    throttle.succeeded(address, email)
+    g.user_id = user.id
+    return user
+
+
+def _strings(*names: str) -> list[str]:
+    """Return the named members of the JSON body, each a non-empty string; raise BadRequest."""
+    body = request.get_json()
+    values = [body.get(name) for name in names] if isinstance(body, dict) else []
+    if not values or not all(isinstance(value, str) and value for value in values):
+        raise BadRequest(f"Send a JSON object with the strings {' and '.join(names)}.")
+    return values
+
+
+def _mint(session: Session, jti: str) -> tuple[dict[str, Any], str]:
+    """Return the answer's body, with a new access token, and the refresh token whose id is `jti`."""
+    csrf = derive(current_app.config["JWT_SECRET"], "csrf", session.id, jti)
+    claims, identity = {"sid": session.id, "csrf": csrf}, str(session.user_id)
+    access = create_access_token(identity, expires_delta=ACCESS_LIFE, additional_claims=claims)
+    life = session.expires_at - now()
+    refresh_token = create_refresh_token(identity, expires_delta=life, additional_claims=claims | {"jti": jti})
+    body = {"ok": True, "accessToken": access, "expiresIn": int(ACCESS_LIFE.total_seconds()), "csrfToken": csrf}
+    return body, refresh_token
+
+
+def _with_cookies(body: dict[str, Any], refresh_token: str, session: Session) -> Response:
+    """Return `body` with the three cookies; the readable one lives as long as the refresh token."""
+    g.user_id = session.user_id
+    response = jsonify(body)
+    life = max(1, round((session.expires_at - now()).total_seconds()))
+    set_access_cookies(response, body["accessToken"], max_age=int(ACCESS_LIFE.total_seconds()))
+    set_refresh_cookies(response, refresh_token, max_age=life)
+    response.set_cookie("csrf_token", body["csrfToken"], max_age=life, **_cookie_options())
+    return response
+
+
+def _cookie_options() -> dict[str, Any]:
+    return {"path": "/", "secure": current_app.config["JWT_COOKIE_SECURE"], "samesite": "Lax"}
+
+
+def _claims(token: str, kind: str) -> Mapping[str, Any]:
+    """Return the claims of a good token of `kind` whose session is alive, without asking for CSRF."""
+    if not token or not isinstance(token, str):
+        raise Unauthorized
+    claims = decode_token(token)
+    if claims["type"] != kind:
+        raise Unauthorized
+    if _is_revoked({}, claims):
+        raise SessionEnded
+    return claims
+
+
+def _session_to_end() -> Mapping[str, Any] | None:
+    for options in ({}, {"refresh": True, "locations": ["cookies"]}):
+        try:
+            return (verify_jwt_in_request(**options) or ({}, None))[1]  # type: ignore[arg-type]
+        except CSRFError:
+            raise
+        except (JWTExtendedException, InvalidTokenError):
+            continue
+    return None
+
+
+def _refuse_cross_site() -> None:
+    """Refuse unsafe requests that a browser says come from another site (OWASP CSRF, Fetch Metadata).
+
+    A browser too old for Sec-Fetch-Site still sends Origin; a script sends neither, and its token decides.
+    """
+    if request.method in _SAFE_METHODS:
+        return
+    if not request.headers.get("X-CSRF-Token", "").isascii():
+        raise CsrfFailed
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+    if origin in current_app.config["FRONTEND_URL"]:
+        return
+    foreign = origin not in (None, current_app.config["PUBLIC_URL"]) and origin.partition("://")[2] != request.host
+    if site in ("cross-site", "same-site") or (site is None and foreign):
+        raise CrossSite("This request came from another site's page.")
+
+
+@jwt.token_in_blocklist_loader
+def _is_revoked(_header: Mapping[str, Any], claims: Mapping[str, Any]) -> bool:
+    """Look the token's session up: logout, a new password and a disabled account take effect at once."""
+    email = Session.alive(claims.get("sid", ""), int(claims["sub"]))
+    if email is not None:
+        g.user_id, g.email = int(claims["sub"]), email
+    return email is None
+
+
+@jwt.unauthorized_loader
+def _absent(_reason: str) -> Response:
+    return answer(Unauthorized())
+
+
+@jwt.invalid_token_loader
+def _invalid(_reason: str) -> Response:
+    return answer(Unauthorized("The token is not valid. Sign in again."))
+
+
+@jwt.expired_token_loader
+def _expired(_header: Mapping[str, Any], _claims: Mapping[str, Any]) -> Response:
+    return answer(TokenExpired())
+
+
+@jwt.revoked_token_loader
+def _ended(_header: Mapping[str, Any], _claims: Mapping[str, Any]) -> Response:
+    return answer(SessionEnded())

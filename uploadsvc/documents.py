@@ -1,0 +1,91 @@
+"""Documents: list, show, download and delete what one has uploaded."""
+
+import unicodedata
+from urllib.parse import quote
+
+from flask import Blueprint, Response, current_app, g, jsonify, request, send_file
+from flask_jwt_extended import jwt_required
+
+from .errors import BadRequest, NotFound
+from .extensions import db
+from .models import Document
+
+bp = Blueprint("documents", __name__, url_prefix="/api/documents")
+
+_PAGE = 50
+_MAX_PAGE = 200
+# Whatever the bytes are, a browser saves them and runs nothing in them.
+_DOWNLOAD_HEADERS = {
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "private, no-store",
+}
+
+
+@bp.get("")
+@jwt_required()
+def index() -> Response:
+    """List the user's documents, newest first, `limit` at a time and older than the document `before`."""
+    limit = request.args.get("limit", str(_PAGE))
+    if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit[:9]) <= _MAX_PAGE):
+        raise BadRequest(f"limit is a number from 1 to {_MAX_PAGE}.")
+    query = Document.owned(g.user_id).order_by(Document.id.desc()).limit(int(limit) + 1)
+    if before := request.args.get("before"):
+        query = query.where(Document.id < own_document_or_404(before).id)
+    found = list(db.session.scalars(query))
+    page = found[: int(limit)]
+    following = page[-1].public_id if len(found) > len(page) else None
+    return jsonify(ok=True, documents=[document.as_document() for document in page], next=following)
+
+
+@bp.get("/<document_id>")
+@jwt_required()
+def show(document_id: str) -> Response:
+    """Show one document's record."""
+    return jsonify(ok=True, document=own_document_or_404(document_id).as_document())
+
+
+@bp.get("/<document_id>/content")
+@jwt_required()
+def content(document_id: str) -> Response:
+    """Send the bytes as an attachment; Range, If-Range and If-None-Match are honoured (RFC 9110 §13, §14)."""
+    document = own_document_or_404(document_id)
+    file = current_app.extensions["storage"].open(document.path)
+    try:
+        response = send_file(file, document.content_type, etag=document.sha256, last_modified=document.uploaded_at)
+        response.content_length = document.size
+        response.headers.update(_DOWNLOAD_HEADERS)
+        response.headers["Content-Disposition"] = disposition(document.filename)
+        response.make_conditional(request, accept_ranges=True, complete_length=document.size)
+    except BaseException:
+        file.close()
+        raise
+    return response
+
+
+@bp.delete("/<document_id>")
+@jwt_required()
+def delete(document_id: str) -> Response:
+    """Delete the row, then the bytes: a crash between the two leaves garbage, never a row without its bytes."""
+    document = own_document_or_404(document_id)
+    db.session.delete(document)
+    db.session.commit()
+    current_app.extensions["storage"].delete(document.path)
+    return jsonify(ok=True)
+
+
+def own_document_or_404(public_id: str) -> Document:
+    """Return the signed-in user's document; somebody else's is not found."""
+    document: Document | None = db.session.scalar(Document.owned(g.user_id).where(Document.public_id == public_id))
+    if document is None:
+        raise NotFound("There is no such document.")
+    return document
+
+
+def disposition(filename: str) -> str:
+    """Return the Content-Disposition of a download: an ASCII name for old clients, the true one beside it (RFC 6266)."""
+    plain = unicodedata.normalize("NFKD", filename).encode("ascii", "ignore").decode()
+    plain = "".join("_" if c in '"\\%' else c for c in plain)
+    if plain.startswith(".") or not plain:
+        plain = f"file{plain}"
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"

@@ -1,0 +1,152 @@
+"""Every refusal the service can give, and the only place that turns one into JSON.
+
+An error carries its HTTP status (RFC 9110 §15) and a stable `code` on its class; its message is one plain
+sentence for a person. Raise where you know; nothing else needs to know about HTTP.
+"""
+
+import json
+from collections.abc import Mapping
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+
+class ApiError(Exception):
+    """A refusal with a status, a stable code and a sentence that tells what to do."""
+
+    status = 500
+    code = "internal_error"
+
+    def __init__(self, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.headers = dict(headers or {})
+
+
+class BadRequest(ApiError):
+    """The request lacks something or holds an impossible value."""
+
+    status, code = 400, "bad_request"
+
+
+class Malformed(BadRequest):
+    """The body is not what its Content-Type says: cut off, garbled or over a syntax limit."""
+
+    code = "malformed"
+
+
+class Unauthorized(ApiError):
+    """No valid session: RFC 9110 §15.5.2 wants the challenge named."""
+
+    status, code = 401, "unauthorized"
+
+    default = "Sign in first."
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or self.default, {"WWW-Authenticate": "Bearer"})
+
+
+class InvalidCredentials(Unauthorized):
+    """E-mail or password is wrong; which of the two is not told."""
+
+    code, default = "invalid_credentials", "E-mail or password is wrong."
+
+
+class TokenExpired(Unauthorized):
+    """The token was good once: refresh it, or sign in again."""
+
+    code, default = "token_expired", "The token has expired. Refresh it, or sign in again."
+
+
+class SessionEnded(Unauthorized):
+    """The token's session was ended by logout, by a password change or by its own age."""
+
+    code, default = "session_ended", "The session has ended. Sign in again."
+
+
+class CsrfFailed(Unauthorized):
+    """A cookie-authenticated unsafe request without its session's X-CSRF-Token."""
+
+    code, default = "csrf_failed", "The X-CSRF-Token header is missing or not this session's."
+
+
+class CrossSite(ApiError):
+    """A browser says that another site's page made this request."""
+
+    status, code = 403, "cross_site"
+
+
+class NotFound(ApiError):
+    """There is no such thing, or it belongs to somebody else."""
+
+    status, code = 404, "not_found"
+
+
+class TooLarge(ApiError):
+    """RFC 9110 §15.5.14: over a size limit; the message names it."""
+
+    status, code = 413, "too_large"
+
+
+class UnsupportedType(ApiError):
+    """RFC 9110 §15.5.16: a type outside the list, or content that is not what the name says."""
+
+    status, code = 415, "unsupported_type"
+
+
+class TooManyRequests(ApiError):
+    """RFC 6585 §4: throttled; `retry_after` is in whole seconds."""
+
+    status, code = 429, "too_many_requests"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message, {"Retry-After": str(retry_after)})
+
+
+class InternalError(ApiError):
+    """A fault of ours; the request id is all that is told."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"Something went wrong on the server. If it happens again, report the id {request_id}.")
+
+
+class StorageFailed(ApiError):
+    """The disk refused a write, a sync or a link."""
+
+    status, code = 500, "storage_error"
+
+
+class InsufficientStorage(ApiError):
+    """RFC 4918 §11.5: no room for the upload."""
+
+    status, code = 507, "insufficient_storage"
+
+
+_CODES = {error.status: error.code for error in (BadRequest, Unauthorized, NotFound, TooLarge, UnsupportedType)}
+
+
+def document(code: str, message: str) -> str:
+    """Return the JSON text of every error answer: `{"ok": false, "error": code, "message": message}`."""
+    return json.dumps({"ok": False, "error": code, "message": message}, ensure_ascii=False) + "\n"
+
+
+def answer(error: ApiError) -> Response:
+    """Return `error` as a JSON response."""
+    text = document(error.code, error.message)
+    return Response(text, error.status, error.headers, mimetype="application/json")
+
+
+def answer_http(error: HTTPException) -> Response:
+    """Return an HTTP error of Flask's own as JSON, with its headers (`Allow`, `Content-Range`) kept."""
+    response = error.get_response()
+    code = _CODES.get(error.code or 500) or error.name.lower().replace(" ", "_")
+    if (error.code or 500) >= 400:  # noqa: PLR2004 - redirects are answers, not errors
+        response.data = document(code, error.description or error.name)
+        response.mimetype = "application/json"
+    return response  # type: ignore[return-value]
+
+
+def init_app(app: Flask) -> None:
+    """Answer every known error with JSON; unforeseen ones are `telemetry`'s, which logs them."""
+    app.register_error_handler(ApiError, answer)
+    app.register_error_handler(HTTPException, answer_http)

@@ -1,0 +1,117 @@
+"""Is this ZIP archive a Word document? Judged by its central directory and its `[Content_Types].xml` alone.
+
+Nothing else is ever inflated, and every read is bounded, so a bomb costs what a letter costs.
+ECMA-376 Part 2 (Open Packaging Conventions) and PKWARE's APPNOTE 6.3 are the sources of the rules.
+"""
+
+import stat
+import struct
+import zipfile
+import zlib
+from typing import IO
+from xml.parsers import expat
+
+MAX_ENTRIES = 2000  # a book of a thousand pictures stays below
+MAX_DIRECTORY = 1 << 20  # bytes of central directory: 2000 entries with long names
+MAX_UNPACKED = 100 * 1024 * 1024  # bytes an archive may declare in all
+MAX_RATIO = 100  # declared over packed size: text packs 10 : 1, bombs 1000 : 1
+MAX_CONTENT_TYPES = 1 << 20  # bytes of [Content_Types].xml: real ones have some thousand
+
+_END = struct.Struct("<4s4H2LH")  # end of central directory record (APPNOTE §4.3.16)
+_LOCAL_HEADER = 30  # bytes of a local file header before its name (APPNOTE §4.3.7)
+_MAIN = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+_OVERRIDE = "http://schemas.openxmlformats.org/package/2006/content-types Override"
+
+
+class NotDocx(Exception):
+    """Says in a few words why the file is no Word document."""
+
+
+def inspect(file: IO[bytes], size: int) -> None:
+    """Raise NotDocx unless the `size` bytes of `file` are a well-formed, harmless .docx package."""
+    entries, directory_at = _end_of_directory(file, size)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            if len(members) != entries:
+                raise NotDocx("its directory is inconsistent")
+            _check_members(members, directory_at)
+            parts = _parts(_content_types(archive))
+    except (zipfile.BadZipFile, zlib.error, expat.ExpatError, UnicodeError, NotImplementedError, EOFError) as error:
+        raise NotDocx("the archive is damaged") from error
+    except (KeyError, ValueError, struct.error) as error:
+        raise NotDocx("it is another kind of archive") from error
+    names = {member.filename.lower() for member in members}
+    if any("macroenabled" in kind.lower() for _, kind in parts) or any(n.endswith("vbaproject.bin") for n in names):
+        raise NotDocx("it contains macros")
+    if not any(kind == _MAIN and part.lstrip("/").lower() in names for part, kind in parts):
+        raise NotDocx("it is another kind of archive")
+
+
+def _end_of_directory(file: IO[bytes], size: int) -> tuple[int, int]:
+    """Return (entry count, directory offset) of an archive that fills its file exactly."""
+    tail_length = min(size, _END.size + 0xFFFF)
+    file.seek(size - tail_length)
+    tail = file.read(tail_length)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) - at < _END.size:
+        raise NotDocx("the archive is damaged")
+    _, disk, directory_disk, here, entries, length, offset, comment = _END.unpack_from(tail, at)
+    end_at = size - tail_length + at
+    if disk or directory_disk or here != entries or end_at + _END.size + comment != size:
+        raise NotDocx("its directory is inconsistent")
+    if offset + length != end_at:  # bytes before the archive, or a ZIP64 directory, which no document needs
+        raise NotDocx("its directory is inconsistent")
+    if entries > MAX_ENTRIES or length > MAX_DIRECTORY:
+        raise NotDocx("it has too many entries")
+    return entries, offset
+
+
+def _check_members(members: list[zipfile.ZipInfo], directory_at: int) -> None:
+    """Refuse hostile names, encryption, overlapping entries and bombs, by what the directory declares."""
+    seen: set[str] = set()
+    for member in members:
+        name = member.orig_filename
+        if name.startswith("/") or "\\" in name or "\0" in name or ".." in name.split("/") or name in seen:
+            raise NotDocx("it contains forbidden file names")
+        if stat.S_ISLNK(member.external_attr >> 16):
+            raise NotDocx("it contains forbidden file names")
+        if member.flag_bits & 0x2041:  # encrypted, strongly encrypted, masked headers (APPNOTE §4.4.4)
+            raise NotDocx("it is encrypted")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise NotDocx("it is packed in an unusual way")
+        seen.add(name)
+    end = directory_at
+    for member in sorted(members, key=lambda m: m.header_offset, reverse=True):
+        if member.header_offset + _LOCAL_HEADER + len(member.orig_filename) + member.compress_size > end:
+            raise NotDocx("its entries overlap")
+        end = member.header_offset
+    packed, unpacked = sum(m.compress_size for m in members), sum(m.file_size for m in members)
+    if unpacked > MAX_UNPACKED or unpacked > MAX_RATIO * packed:
+        raise NotDocx("it unpacks to too much")
+
+
+def _content_types(archive: zipfile.ZipFile) -> bytes:
+    member = archive.getinfo("[Content_Types].xml")
+    if member.file_size > MAX_CONTENT_TYPES:
+        raise NotDocx("its list of content types is too long")
+    with archive.open(member) as stream:
+        return stream.read(MAX_CONTENT_TYPES + 1)
+
+
+def _parts(content_types: bytes) -> list[tuple[str, str]]:
+    """Return (part name, content type) of every entry, `Default` ones with an empty name."""
+    parts: list[tuple[str, str]] = []
+
+    def element(name: str, attributes: dict[str, str]) -> None:
+        part = attributes.get("PartName", "") if name == _OVERRIDE else ""
+        parts.append((part, attributes.get("ContentType", "")))
+
+    def doctype(*_: object) -> None:
+        raise NotDocx("its list of content types has a DOCTYPE")
+
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartElementHandler = element
+    parser.StartDoctypeDeclHandler = doctype
+    parser.Parse(content_types, True)
+    return parts

@@ -1,0 +1,269 @@
+"""The tables, and the rules about one record.
+
+Times are naive UTC: SQLite keeps no zone, and one convention on every engine beats two.
+"""
+
+import hashlib
+import hmac
+import logging
+import re
+import secrets
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+from sqlalchemy import JSON, BigInteger, ForeignKey, String, Text, UniqueConstraint, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .errors import BadRequest, SessionEnded
+from .extensions import db
+
+security = logging.getLogger("uploadsvc.security")
+
+MIN_PASSWORD_CHARS = 8
+MAX_PASSWORD_BYTES = 72  # all that bcrypt reads; version 5 refuses more
+REFRESH_LIFE = timedelta(days=7)  # from the last refresh
+SESSION_LIFE = timedelta(days=30)  # from the sign-in, whatever happens
+PARENT_GRACE = timedelta(seconds=30)  # two tabs, or an answer lost on the way
+
+
+def now() -> datetime:
+    """Return the present in UTC, without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def new_id() -> str:
+    """Return 128 random bits in hex, for everything that must not be guessed."""
+    return secrets.token_hex(16)
+
+
+def digest(token: str) -> str:
+    """Return what the database keeps of a token: its SHA-256 in hex."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def rfc3339(time: datetime | None) -> str | None:
+    """Return a stored time as the API shows it."""
+    return None if time is None else time.isoformat(timespec="milliseconds") + "Z"
+
+
+class User(db.Model):  # type: ignore[name-defined]
+    """A person with an account."""
+
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(60))
+    is_active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    @staticmethod
+    def normalise(email: str) -> str:
+        """Return the form in which an address is stored and compared."""
+        return email.strip().lower()
+
+    @classmethod
+    def by_email(cls, email: str) -> "User | None":
+        """Return the account of `email`, if there is one."""
+        return db.session.scalar(select(cls).where(cls.email == cls.normalise(email)))
+
+    @classmethod
+    def create(cls, email: str, password: str, rounds: int) -> "User":
+        """Add an account to the session; raise BadRequest for an unusable address or password."""
+        email = cls.normalise(email)
+        if not re.fullmatch(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+", email) or len(email) > 254:  # noqa: PLR2004 - RFC 5321
+            raise BadRequest("This is not an e-mail address.")
+        user = cls(email=email)
+        user.set_password(password, rounds)
+        db.session.add(user)
+        return user
+
+    def set_password(self, password: str, rounds: int) -> None:
+        """Hash a new password; raise BadRequest when it is too short, too long or too common (NIST SP 800-63B)."""
+        if len(password) < MIN_PASSWORD_CHARS or len(password.encode()) > MAX_PASSWORD_BYTES:
+            raise BadRequest(
+                f"A password has at least {MIN_PASSWORD_CHARS} characters and at most {MAX_PASSWORD_BYTES} bytes in UTF-8."
+            )
+        if password.lower() in _common_passwords() or password.lower() == self.email:
+            raise BadRequest("This password is among the first that are guessed. Choose another.")
+        self.password_hash = hash_password(password, rounds)
+
+    @staticmethod
+    def verify(user: "User | None", password: str, rounds: int) -> bool:
+        """Tell whether `password` is right for an active `user`, in the same time for nobody's account.
+
+        A right password whose hash is cheaper than `rounds` is hashed anew.
+        """
+        secret = password.encode()[:MAX_PASSWORD_BYTES]
+        stored = user.password_hash if user else _dummy_hash(rounds)
+        right = bcrypt.checkpw(secret, stored.encode()) and len(password.encode()) <= MAX_PASSWORD_BYTES
+        if not (right and user and user.is_active):
+            return False
+        if int(stored.split("$")[2]) < rounds:
+            user.password_hash = hash_password(password, rounds)
+        return True
+
+    def end_sessions(self, but: str | None = None) -> None:
+        """End every session of the user, save the one with the id `but`."""
+        ended = update(Session).where(
+            Session.user_id == self.id, Session.revoked_at.is_(None), Session.id != (but or "")
+        )
+        db.session.execute(ended.values(revoked_at=now()))
+
+
+class Session(db.Model):  # type: ignore[name-defined]
+    """One sign-in: a family of refresh tokens of which the newest, and briefly its parent, are good."""
+
+    __tablename__ = "sessions"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    refresh_token_hash: Mapped[str] = mapped_column(String(64))
+    parent_token_hash: Mapped[str | None] = mapped_column(String(64))
+    rotated_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    revoked_at: Mapped[datetime | None]
+    user_agent: Mapped[str] = mapped_column(String(255), default="")
+
+    @classmethod
+    def start(cls, user: User, user_agent: str) -> tuple["Session", str]:
+        """Add a session for `user`; return it with its first refresh token's id."""
+        jti = new_id()
+        session = cls(user_id=user.id, refresh_token_hash=digest(jti), user_agent=user_agent[:255])
+        session.id, session.created_at = new_id(), now()
+        session.expires_at = session.created_at + REFRESH_LIFE
+        db.session.add(session)
+        return session, jti
+
+    @classmethod
+    def alive(cls, sid: str, user_id: int) -> str | None:
+        """Return the e-mail of the active user whose live session `sid` is, else None."""
+        return db.session.scalar(
+            select(User.email)
+            .join(cls, cls.user_id == User.id)
+            .where(cls.id == sid, cls.user_id == user_id, cls.revoked_at.is_(None), cls.expires_at > now())
+            .where(User.is_active)
+        )
+
+    @classmethod
+    def end(cls, sid: str) -> None:
+        """End one session at once. Commits."""
+        db.session.execute(update(cls).where(cls.id == sid, cls.revoked_at.is_(None)).values(revoked_at=now()))
+        db.session.commit()
+
+    @classmethod
+    def rotate(cls, sid: str, jti: str, secret: str) -> tuple["Session", str]:
+        """Exchange the refresh token `jti` of a live session for its one child; return session and child's id.
+
+        The child's id is derived, so that a repeat within the grace gets the same child. Reuse of an older token
+        ends the session (RFC 9700 §4.14.2) and raises SessionEnded. Commits.
+        """
+        child, moment = derive(secret, "refresh", sid, jti), now()
+        rotated = db.session.execute(
+            update(cls)
+            .where(cls.id == sid, cls.refresh_token_hash == digest(jti), cls.revoked_at.is_(None))
+            .values(refresh_token_hash=digest(child), parent_token_hash=digest(jti), rotated_at=moment)
+        )
+        session = db.session.get_one(cls, sid, populate_existing=True)
+        if rotated.rowcount:  # type: ignore[attr-defined]
+            session.expires_at = min(moment + REFRESH_LIFE, session.created_at + SESSION_LIFE)
+        elif session.parent_token_hash != digest(jti) or session.rotated_at + PARENT_GRACE < moment:
+            session.revoked_at = session.revoked_at or moment
+            security.warning("refresh_token_reused", extra={"user_id": session.user_id})
+        db.session.commit()
+        if session.revoked_at:
+            raise SessionEnded
+        return session, child
+
+
+class Document(db.Model):  # type: ignore[name-defined]
+    """One stored file. `id` gives the order, `public_id` is what the API calls the document's id."""
+
+    __tablename__ = "documents"
+    __table_args__ = (UniqueConstraint("user_id", "idempotency_key", "part"), {"sqlite_autoincrement": True})
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_id)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    filename: Mapped[str] = mapped_column(String(255))
+    path: Mapped[str] = mapped_column(String(512), unique=True)
+    content_type: Mapped[str] = mapped_column(String(127))
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(16), default="success")
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+    uploaded_at: Mapped[datetime | None]
+    idempotency_key: Mapped[str | None] = mapped_column(String(64))
+    part: Mapped[int] = mapped_column(default=0)
+    fieldname: Mapped[str] = mapped_column(Text)
+    fields: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))  # of the request; on part 0
+
+    @classmethod
+    def owned(cls, user_id: int) -> Any:
+        """Return the query of everything that belongs to `user_id`."""
+        return select(cls).where(cls.user_id == user_id)
+
+    @classmethod
+    def of_upload(cls, user_id: int, key: str) -> list["Document"]:
+        """Return what the user's upload with this Idempotency-Key stored, in its order."""
+        return list(db.session.scalars(cls.owned(user_id).where(cls.idempotency_key == key).order_by(cls.part)))
+
+    def as_file(self) -> dict[str, Any]:
+        """Return the `file` of an upload's answer."""
+        return {
+            "fieldname": self.fieldname,
+            "filename": self.filename,
+            "savedTo": f"/uploads/{self.path}",
+            "mimetype": self.content_type,
+            "size": self.size,
+            "id": self.public_id,
+            "sha256": self.sha256,
+        }
+
+    def as_document(self) -> dict[str, Any]:
+        """Return the `document` of the list."""
+        return {
+            "id": self.public_id,
+            "filename": self.filename,
+            "mimetype": self.content_type,
+            "size": self.size,
+            "sha256": self.sha256,
+            "status": self.status,
+            "createdAt": rfc3339(self.created_at),
+            "uploadedAt": rfc3339(self.uploaded_at),
+        }
+
+
+class ApiToken(db.Model):  # type: ignore[name-defined]
+    """A script's long-lived credential; the table is part of the first schema, its routes are not built yet."""
+
+    __tablename__ = "api_tokens"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    last_used_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+def derive(secret: str, *parts: str) -> str:
+    """Return 128 bits in hex that only the holder of `secret` can compute from `parts`."""
+    return hmac.new(secret.encode(), ":".join(parts).encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def hash_password(password: str, rounds: int) -> str:
+    """Return the bcrypt hash of `password`, which is at most 72 bytes, at cost `rounds`."""
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds)).decode()
+
+
+@cache
+def _dummy_hash(rounds: int) -> str:
+    return hash_password(new_id(), rounds)
+
+
+@cache
+def _common_passwords() -> frozenset[str]:
+    return frozenset(Path(__file__).with_name("common_passwords.txt").read_text(encoding="utf-8").split())

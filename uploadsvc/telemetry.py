@@ -1,0 +1,151 @@
+"""What the operator sees: request ids, one log line a request, security events, liveness and readiness."""
+
+import logging
+import re
+import time
+import uuid
+from contextvars import ContextVar
+from typing import Any
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
+from pythonjsonlogger.json import JsonFormatter
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from .errors import ApiError, InsufficientStorage, InternalError, answer
+from .extensions import db, migrate
+
+bp = Blueprint("health", __name__)
+log = logging.getLogger("uploadsvc.request")
+_request_id: ContextVar[str] = ContextVar("request_id", default="-")
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+def init_app(app: Flask) -> None:
+    """Number and log every request, answer what nobody foresaw, and register the health checks."""
+    _configure_logging(app.config["LOG_LEVEL"], app.config["LOG_FORMAT"])
+    app.before_request(_begin)
+    app.after_request(_end)
+    app.register_error_handler(Exception, _unforeseen)
+    app.register_blueprint(bp)
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-ID", "")
+    trusted = bool(current_app.config["TRUSTED_PROXY"]) and _GIVEN_ID.fullmatch(given)
+    g.request_id = given if trusted else uuid.uuid4().hex
+    g.started = time.perf_counter()
+    _request_id.set(g.request_id)
+
+
+def _end(response: Response) -> Response:
+    """Log the request: no names, no tokens, no query, and the route instead of the path."""
+    response.headers["X-Request-ID"] = g.request_id
+    log.info(
+        "request",
+        extra={
+            "method": request.method if request.method in _METHODS else "OTHER",
+            "route": request.url_rule.rule if request.url_rule else "unmatched",
+            "status": response.status_code,
+            "duration_ms": round((time.perf_counter() - g.started) * 1000, 1),
+            "bytes_in": request.content_length or 0,
+            "user_id": g.get("user_id"),
+            "remote_addr": request.remote_addr,
+        },
+    )
+    return response
+
+
+def refused(method: str, status: int, remote_addr: str) -> str:
+    """Log a request that the server refused before it reached the application; return the id it is answered with."""
+    request_id = uuid.uuid4().hex
+    fields = {"method": method if method in _METHODS else "OTHER", "route": "unmatched", "status": status}
+    log.info("request", extra=fields | {"remote_addr": remote_addr, "request_id": request_id})
+    return request_id
+
+
+def _unforeseen(error: Exception) -> Response:
+    """Log a fault of ours with its traceback and tell the client its id; a full database is a full disk."""
+    log.error("unforeseen", exc_info=error)
+    if isinstance(error, SQLAlchemyError) and "disk is full" in str(error):
+        return answer(InsufficientStorage("The server's disk is full. Nothing was stored; try again later."))
+    return answer(InternalError(g.get("request_id", "-")))
+
+
+@bp.get("/healthz")
+def healthz() -> Response:
+    """Tell that the process answers."""
+    return jsonify(ok=True)
+
+
+@bp.get("/readyz")
+def readyz() -> tuple[Response, int]:
+    """Tell whether uploads would work: the database answers, its schema is ours, the storage takes a file."""
+    checks = {"database": _database_answers, "schema": _schema_is_current, "storage": _storage_writable}
+    result = {name: check() for name, check in checks.items()}
+    ok = all(result.values())
+    return jsonify(ok=ok, checks=result), 200 if ok else 503
+
+
+def _database_answers() -> bool:
+    try:
+        db.session.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        return False
+    return True
+
+
+def _schema_is_current() -> bool:
+    try:
+        current = MigrationContext.configure(db.session.connection()).get_current_heads()
+    except SQLAlchemyError:
+        return False
+    return set(current) == set(ScriptDirectory.from_config(migrate.get_config()).get_heads())
+
+
+def _storage_writable() -> bool:
+    try:
+        current_app.extensions["storage"].check()
+    except (ApiError, OSError):
+        return False
+    return True
+
+
+def _with_request_id(record: logging.LogRecord) -> bool:
+    if not hasattr(record, "request_id"):
+        record.request_id = _request_id.get()
+    return True
+
+
+def _configure_logging(level: str, style: str) -> None:
+    """Send every logger to standard error, once, whoever configured what before."""
+    handler = logging.StreamHandler()
+    handler.addFilter(_with_request_id)
+    handler.setFormatter(_JsonLines() if style == "json" else _TextLines("%(asctime)s %(levelname)s %(message)s"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    logging.getLogger("alembic").setLevel("WARNING")
+
+
+class _JsonLines(JsonFormatter):
+    def __init__(self) -> None:
+        super().__init__(
+            "{asctime}{levelname}{name}{message}{request_id}",
+            style="{",
+            rename_fields={"asctime": "ts", "levelname": "level", "name": "logger"},
+        )
+        self.converter = time.gmtime
+        self.default_time_format, self.default_msec_format = "%Y-%m-%dT%H:%M:%S", "%s.%03dZ"
+
+
+_STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class _TextLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        extra: dict[str, Any] = {k: v for k, v in vars(record).items() if k not in _STANDARD}
+        return " ".join([super().format(record), *(f"{key}={value}" for key, value in extra.items())])
