@@ -65,11 +65,8 @@ def login() -> Response:
 @bp.post("/refresh")
 def refresh() -> Response:
     """Exchange a refresh token, from the cookie or the body, for its one child and a new access token."""
-    given = (request.get_json() or {}).get("refresh") if request.is_json else None
-    if given is None:
-        claims = (verify_jwt_in_request(refresh=True, locations=["cookies"]) or ({}, {}))[1]
-    else:
-        claims = _claims(given, "refresh")
+    given = _refresh_in_body()
+    claims = _verified(refresh=True, locations=["cookies"]) if given is None else _claims(given, "refresh")
     session, jti = Session.rotate(claims["sid"], claims["jti"], current_app.config["JWT_SECRET"])
     body, refresh_token = _mint(session, jti)
     return _with_cookies(body | ({} if given is None else {"refresh": refresh_token}), refresh_token, session)
@@ -79,7 +76,7 @@ def refresh() -> Response:
 def verify_status() -> Response:
     """Tell who is signed in. It changes nothing, so it wants no CSRF header."""
     try:
-        claims = (verify_jwt_in_request(locations=["headers"]) or ({}, {}))[1]
+        claims = _verified(locations=["headers"])
     except NoAuthorizationError:
         claims = _claims(request.cookies.get("token", ""), "access")
     expires_in = int(claims["exp"] - time.time())
@@ -127,10 +124,17 @@ def _checked(user: User | None, email: str, password: str) -> User:
 def _strings(*names: str) -> list[str]:
     """Return the named members of the JSON body, each a non-empty string; raise BadRequest."""
     body = request.get_json()
-    values = [body.get(name) for name in names] if isinstance(body, dict) else []
-    if not values or not all(isinstance(value, str) and value for value in values):
+    values = [body.get(name) for name in names] if isinstance(body, dict) else [None]
+    if not all(isinstance(value, str) and value for value in values):
         raise BadRequest(f"Send a JSON object with the strings {' and '.join(names)}.")
-    return values
+    return values  # type: ignore[return-value]
+
+
+def _refresh_in_body() -> str | None:
+    body = request.get_json() if request.is_json else None
+    if body is not None and not isinstance(body, dict):
+        raise BadRequest("Send a JSON object.")
+    return body.get("refresh") if body else None
 
 
 def _mint(session: Session, jti: str) -> tuple[dict[str, Any], str]:
@@ -159,6 +163,12 @@ def _cookie_options() -> dict[str, Any]:
     return {"path": "/", "secure": current_app.config["JWT_COOKIE_SECURE"], "samesite": "Lax"}
 
 
+def _verified(**options: Any) -> Mapping[str, Any]:
+    """Return the claims of the request's token after every check, CSRF included; raise the library's errors."""
+    verify_jwt_in_request(**options)
+    return get_jwt()
+
+
 def _claims(token: str, kind: str) -> Mapping[str, Any]:
     """Return the claims of a good token of `kind` whose session is alive, without asking for CSRF."""
     if not token or not isinstance(token, str):
@@ -172,9 +182,10 @@ def _claims(token: str, kind: str) -> Mapping[str, Any]:
 
 
 def _session_to_end() -> Mapping[str, Any] | None:
+    options: dict[str, Any]
     for options in ({}, {"refresh": True, "locations": ["cookies"]}):
         try:
-            return (verify_jwt_in_request(**options) or ({}, None))[1]  # type: ignore[arg-type]
+            return _verified(**options)
         except CSRFError:
             raise
         except (JWTExtendedException, InvalidTokenError):

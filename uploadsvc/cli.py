@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import logging
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -96,7 +97,7 @@ def seed() -> None:
 
 @bp.cli.command("sweep")
 @click.option(
-    "--older-than", type=click.IntRange(0), help="Seconds since the last write; default: two longest uploads."
+    "--older-than", type=click.IntRange(0), help="Seconds since the last write (default: two longest uploads)."
 )
 def sweep(older_than: int | None) -> None:
     """Remove leftovers of uploads that never finished, and sessions that are over."""
@@ -166,7 +167,7 @@ def _existing(email: str) -> User:
 
 def _read_password(from_stdin: bool) -> str:
     if from_stdin:
-        return click.get_text_stream("stdin").readline().rstrip("\r\n")
+        return sys.stdin.readline().rstrip("\r\n")
     password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     return password
 

@@ -46,6 +46,10 @@ def _list(cast: Callable[[str], str]) -> Callable[[str], list[str]]:
     return lambda text: [cast(item.strip()) for item in text.split(",") if item.strip()]
 
 
+def _path(text: str) -> Path | None:
+    return Path(text).resolve() if text else None
+
+
 def _proxy(text: str) -> str:
     if text:
         try:
@@ -62,7 +66,7 @@ def _email(text: str) -> str:
 
 
 def _sqlite(text: str) -> str:
-    if not re.match(r"sqlite:///.", text) or ":memory:" in text:
+    if (text and not re.match(r"sqlite:///.", text)) or ":memory:" in text:
         raise ValueError("must be sqlite:/// and the path of a file")
     return text
 
@@ -80,9 +84,9 @@ class Setting:
 SETTINGS = (
     Setting("HOST", "127.0.0.1", str, "the address to listen on; open it up only behind a firewall or a proxy"),
     Setting("PORT", "4000", _whole(0, 65535), "the port to listen on"),
-    Setting("INSTANCE_PATH", str(ROOT / "instance"), Path, "everything the service writes lies below it"),
+    Setting("INSTANCE_PATH", str(ROOT / "instance"), _path, "everything the service writes lies below it"),
     Setting("DATABASE_URL", "", _sqlite, "where the tables lie; default: app.db in the instance folder"),
-    Setting("UPLOADS_DIR", "", Path, "where the files lie; default: uploads in the instance folder"),
+    Setting("UPLOADS_DIR", "", _path, "where the files lie; default: uploads in the instance folder"),
     Setting("JWT_SECRET", "", str, "signs the sessions; default: made once in the instance folder"),
     Setting("FRONTEND_URL", "", _list(_origin), "origins of clients served elsewhere; empty: no CORS at all"),
     Setting("PUBLIC_URL", "http://127.0.0.1:4000", _origin, "how people reach the service; https makes cookies Secure"),
@@ -110,12 +114,11 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     for setting in SETTINGS:
         value = given.get(setting.name, os.environ.get(setting.name, "")) or setting.default
         try:
-            config[setting.name] = setting.cast(value) if isinstance(value, str) and value else value
+            config[setting.name] = setting.cast(value) if isinstance(value, str) else value
         except ValueError as error:
             _stop(setting.name, str(error))
-    instance = Path(config["INSTANCE_PATH"]).resolve()
-    config["INSTANCE_PATH"] = instance
-    config["UPLOADS_DIR"] = Path(config["UPLOADS_DIR"] or instance / "uploads").resolve()
+    instance: Path = config["INSTANCE_PATH"]
+    config["UPLOADS_DIR"] = config["UPLOADS_DIR"] or instance / "uploads"
     config["DATABASE_URL"] = config["DATABASE_URL"] or f"sqlite:///{instance / 'app.db'}"
     try:
         instance.mkdir(mode=0o700, parents=True, exist_ok=True)

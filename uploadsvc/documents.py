@@ -53,7 +53,7 @@ def content(document_id: str) -> Response:
     file = current_app.extensions["storage"].open(document.path)
     try:
         response = send_file(file, document.content_type, etag=document.sha256, last_modified=document.uploaded_at)
-        response.content_length = document.size
+        response.content_length, response.headers["Content-Type"] = document.size, document.content_type
         response.headers.update(_DOWNLOAD_HEADERS)
         response.headers["Content-Disposition"] = disposition(document.filename)
         response.make_conditional(request, accept_ranges=True, complete_length=document.size)
@@ -83,7 +83,7 @@ def own_document_or_404(public_id: str) -> Document:
 
 
 def disposition(filename: str) -> str:
-    """Return the Content-Disposition of a download: an ASCII name for old clients, the true one beside it (RFC 6266)."""
+    """Return the Content-Disposition of a download: an ASCII name for old clients and the true one (RFC 6266)."""
     plain = unicodedata.normalize("NFKD", filename).encode("ascii", "ignore").decode()
     plain = "".join("_" if c in '"\\%' else c for c in plain)
     if plain.startswith(".") or not plain:

@@ -122,6 +122,7 @@ class InsufficientStorage(ApiError):
     status, code = 507, "insufficient_storage"
 
 
+_SENTENCES = {404: "There is nothing at this address.", 405: "This address does not take that method."}
 _CODES = {error.status: error.code for error in (BadRequest, Unauthorized, NotFound, TooLarge, UnsupportedType)}
 
 
@@ -141,7 +142,7 @@ def answer_http(error: HTTPException) -> Response:
     response = error.get_response()
     code = _CODES.get(error.code or 500) or error.name.lower().replace(" ", "_")
     if (error.code or 500) >= 400:  # noqa: PLR2004 - redirects are answers, not errors
-        response.data = document(code, error.description or error.name)
+        response.data = document(code, _SENTENCES.get(error.code or 500) or error.description or error.name)
         response.mimetype = "application/json"
     return response  # type: ignore[return-value]
 

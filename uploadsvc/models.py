@@ -9,21 +9,17 @@ import logging
 import re
 import secrets
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import bcrypt
 from sqlalchemy import JSON, BigInteger, ForeignKey, String, Text, UniqueConstraint, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
+from . import passwords
 from .errors import BadRequest, SessionEnded
 from .extensions import db
 
 security = logging.getLogger("uploadsvc.security")
 
-MIN_PASSWORD_CHARS = 8
-MAX_PASSWORD_BYTES = 72  # all that bcrypt reads; version 5 refuses more
 REFRESH_LIFE = timedelta(days=7)  # from the last refresh
 SESSION_LIFE = timedelta(days=30)  # from the sign-in, whatever happens
 PARENT_GRACE = timedelta(seconds=30)  # two tabs, or an answer lost on the way
@@ -81,28 +77,21 @@ class User(db.Model):  # type: ignore[name-defined]
         return user
 
     def set_password(self, password: str, rounds: int) -> None:
-        """Hash a new password; raise BadRequest when it is too short, too long or too common (NIST SP 800-63B)."""
-        if len(password) < MIN_PASSWORD_CHARS or len(password.encode()) > MAX_PASSWORD_BYTES:
-            raise BadRequest(
-                f"A password has at least {MIN_PASSWORD_CHARS} characters and at most {MAX_PASSWORD_BYTES} bytes in UTF-8."
-            )
-        if password.lower() in _common_passwords() or password.lower() == self.email:
-            raise BadRequest("This password is among the first that are guessed. Choose another.")
-        self.password_hash = hash_password(password, rounds)
+        """Hash a new password; raise BadRequest when it may not be one."""
+        passwords.check_new(password, self.email)
+        self.password_hash = passwords.hashed(password, rounds)
 
     @staticmethod
     def verify(user: "User | None", password: str, rounds: int) -> bool:
-        """Tell whether `password` is right for an active `user`, in the same time for nobody's account.
+        """Tell whether `password` is right for an active `user`; the answer for nobody takes as long.
 
         A right password whose hash is cheaper than `rounds` is hashed anew.
         """
-        secret = password.encode()[:MAX_PASSWORD_BYTES]
-        stored = user.password_hash if user else _dummy_hash(rounds)
-        right = bcrypt.checkpw(secret, stored.encode()) and len(password.encode()) <= MAX_PASSWORD_BYTES
+        right = passwords.is_right(user.password_hash if user else None, password, rounds)
         if not (right and user and user.is_active):
             return False
-        if int(stored.split("$")[2]) < rounds:
-            user.password_hash = hash_password(password, rounds)
+        if passwords.cost(user.password_hash) < rounds:
+            user.password_hash = passwords.hashed(password, rounds)
         return True
 
     def end_sessions(self, but: str | None = None) -> None:
@@ -169,7 +158,7 @@ class Session(db.Model):  # type: ignore[name-defined]
         session = db.session.get_one(cls, sid, populate_existing=True)
         if rotated.rowcount:  # type: ignore[attr-defined]
             session.expires_at = min(moment + REFRESH_LIFE, session.created_at + SESSION_LIFE)
-        elif session.parent_token_hash != digest(jti) or session.rotated_at + PARENT_GRACE < moment:
+        elif session.parent_token_hash != digest(jti) or (session.rotated_at or moment) + PARENT_GRACE < moment:
             session.revoked_at = session.revoked_at or moment
             security.warning("refresh_token_reused", extra={"user_id": session.user_id})
         db.session.commit()
@@ -252,18 +241,3 @@ class ApiToken(db.Model):  # type: ignore[name-defined]
 def derive(secret: str, *parts: str) -> str:
     """Return 128 bits in hex that only the holder of `secret` can compute from `parts`."""
     return hmac.new(secret.encode(), ":".join(parts).encode(), hashlib.sha256).hexdigest()[:32]
-
-
-def hash_password(password: str, rounds: int) -> str:
-    """Return the bcrypt hash of `password`, which is at most 72 bytes, at cost `rounds`."""
-    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds)).decode()
-
-
-@cache
-def _dummy_hash(rounds: int) -> str:
-    return hash_password(new_id(), rounds)
-
-
-@cache
-def _common_passwords() -> frozenset[str]:
-    return frozenset(Path(__file__).with_name("common_passwords.txt").read_text(encoding="utf-8").split())

@@ -21,7 +21,7 @@ _REFUSALS = {
 }
 
 
-class JsonErrorTask(ErrorTask):  # type: ignore[misc]
+class JsonErrorTask(ErrorTask):
     """Answers what waitress refuses itself in the form of every other error."""
 
     def execute(self) -> None:
@@ -41,13 +41,13 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]
         self.write(body)
 
 
-class Channel(HTTPChannel):  # type: ignore[misc]
+class Channel(HTTPChannel):
     """A connection."""
 
     error_task_class = JsonErrorTask
 
 
-class Server(TcpWSGIServer):  # type: ignore[misc]
+class Server(TcpWSGIServer):
     """The listening socket and its loop."""
 
     channel_class = Channel

@@ -46,7 +46,8 @@ class Staged:
         self.size = 0
         self._hash = hashlib.sha256()
         with disk_errors():
-            self.file: IO[bytes] = path.open("x+b", buffering=0, opener=lambda name, flags: os.open(name, flags, 0o600))
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        self.file: IO[bytes] = os.fdopen(descriptor, "r+b", buffering=0)
 
     @property
     def sha256(self) -> str:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from limits import RateLimitItemPerHour, RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
@@ -35,7 +35,7 @@ class LoginThrottle:
     def count(self, remote_addr: str, email: str) -> None:
         """Count one try; raise TooManyRequests, with the seconds to wait, when a window is full."""
         address, account = _address(remote_addr), _account(email)
-        windows = [(_PER_ADDRESS, address), (_PER_PAIR, account + address)]
+        windows: list[tuple[RateLimitItem, str]] = [(_PER_ADDRESS, address), (_PER_PAIR, account + address)]
         if not self._storage.get(_known(account, address)):
             windows.append((_PER_ACCOUNT, account))
         for window, key in windows:

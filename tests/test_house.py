@@ -1,0 +1,71 @@
+"""The house rules that a machine can hold: floors, sizes, and what may stand where (design: rooms and floors)."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "uploadsvc"
+FLOORS = [
+    {"errors", "filetypes", "storage", "intake", "passwords"},
+    {"config", "extensions", "models", "throttle", "telemetry"},
+    {"auth", "uploads", "documents", "tokens"},
+    {"__init__", "cli", "server"},
+]
+# Of one's own floor only these may be imported; the roof may import what it likes.
+NEIGHBOURS = [{"errors"}, {"extensions"}, set(), FLOORS[3]]
+LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(path: Path) -> set[str]:
+    depth = len(path.relative_to(PACKAGE).parts)
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == depth:
+            rooms |= {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("uploadsvc"):
+            rooms |= set((node.module or "").split(".")[1:2])
+    return rooms & set(LEVEL)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_imports_only_downwards(path: Path) -> None:
+    room = room_of(path)
+    for other in imported_rooms(path) - {room}:
+        below = LEVEL[other] < LEVEL[room]
+        assert below or other in NEIGHBOURS[LEVEL[room]], f"{room} imports {other}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_ends_before_250_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 250
+
+
+def test_only_config_reads_the_environment() -> None:
+    assert [room_of(path) for path in MODULES if "os.environ" in path.read_text(encoding="utf-8")] == ["config"]
+
+
+def test_the_ground_floor_knows_no_request() -> None:
+    for path in MODULES:
+        if room_of(path) in FLOORS[0]:
+            names = {
+                node.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Name)
+            }
+            assert not names & {"current_app", "request", "g"}, path
+
+
+def test_every_room_stands_on_a_floor() -> None:
+    assert {room_of(path) for path in MODULES} <= set(LEVEL)
+
+
+def test_nothing_touches_the_parsed_form() -> None:
+    """D21: whatever reads request.form or request.files eats the stream before the intake sees it."""
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "request":
+                assert node.attr not in {"form", "files", "values", "data"}, path

@@ -1,0 +1,179 @@
+"""The intake: bytes of a multipart/form-data body pushed in (RFC 7578), staged files out.
+
+It knows no Flask, no server and no database. A feeder calls `feed` with whatever arrived and `finish` at the
+end; every refusal is raised as early as it can be known, and leaves nothing behind.
+
+streaming-form-data splits the parts. Their headers are read here instead, strictly, and the library is given a
+constant header: its own e-mail parser would decode names that RFC 7578 §4.2 wants left alone, accept bare line
+feeds and parts without a header, and cost more than everything else. Nor does it get a delimiter in two pieces,
+or a byte after the closing boundary: both would lose data.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic
+
+from streaming_form_data import StreamingFormDataParser
+
+from ..errors import ApiError, Malformed, TooLarge, UnsupportedType
+from .headers import boundary_of, part_header
+from .parts import EmptyInput, FieldPart, FilePart, Part, R, Received, ReceivedFile, S, Splitter
+
+__all__ = ["Intake", "Limits", "Received"]
+
+_GATHER = 8 * 1024  # bytes fed to the library at a time; below about 32 it fails on legal bodies
+_PART_HEADER = b'\r\nContent-Disposition: form-data; name="part"\r\n\r\n'
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may hold; the defaults are the contract's."""
+
+    file_bytes: int = 10 * 1024 * 1024  # a file of exactly this size passes
+    files: int = 20
+    parts: int = 32  # files and fields: a form has few
+    overhead: int = 64 * 1024  # all that is not file content, which bounds what memory holds
+    header_bytes: int = 4 * 1024  # of one part: a name of 255 characters needs 1 KiB
+    header_lines: int = 8  # RFC 7578 knows three
+
+
+class Intake(Generic[S, R]):
+    """Push-driven reader of one multipart/form-data body.
+
+    `stage()` opens a place for a file's bytes; `accept(filename, declared type)` returns its recogniser or raises
+    UnsupportedType. Raises Malformed (400), TooLarge (413), UnsupportedType (415) and what `stage` raises.
+    """
+
+    def __init__(
+        self,
+        content_type: str,
+        stage: Callable[[], S],
+        accept: Callable[[str, str], R],
+        limits: Limits = Limits(),
+    ) -> None:
+        boundary = boundary_of(content_type)
+        self._delimiter = b"\r\n--" + boundary.encode()
+        self._stage, self._accept, self._limits = stage, accept, limits
+        self._held = b"\r\n"  # received but not yet judged; the first delimiter needs no CRLF of its own
+        self._in_headers = self._ended = False
+        self._gathered: list[bytes] = []
+        self._gathered_size = self._overhead = self._parts = 0
+        self._coming: deque[Part] = deque()  # opened here, not yet reached by the library
+        self._received: Received[S, R] = Received([], {})
+        self._parser = StreamingFormDataParser({"Content-Type": f'multipart/form-data; boundary="{boundary}"'})
+        self._parser.register("part", Splitter(self._coming))
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes of the body, in pieces of any size."""
+        try:
+            if not self._ended:  # RFC 2046 §5.1.1: an epilogue is ignored
+                self._held = self._scan(self._held + chunk)
+        except BaseException:
+            self.abort()
+            raise
+
+    def finish(self) -> Received[S, R]:
+        """Return what the body held. The caller owns the staged files from here on."""
+        try:
+            if not self._ended:
+                raise Malformed("The upload was cut off before its closing boundary. Send it again.")
+            if not self._received.files:
+                raise Malformed("There is no file in the upload. Send one or more in the field “file”.")
+        except BaseException:
+            self.abort()
+            raise
+        return self._received
+
+    def abort(self) -> None:
+        """Forget everything; nothing is left on the disk. Idempotent."""
+        self._ended = True
+        self._gathered.clear()
+        self._received.discard()
+
+    def _scan(self, data: bytes) -> bytes:
+        """Split `data` at its delimiters; return the tail that cannot be judged before more arrives."""
+        at = 0
+        while not self._ended:
+            if self._in_headers:
+                end = data.find(b"\r\n\r\n", at, at + self._limits.header_bytes)
+                if end < 0:
+                    if len(data) - at >= self._limits.header_bytes:
+                        raise Malformed("A part of the upload has too long a header.")
+                    return data[at:]
+                self._open(data[at + 2 : end])
+                at, self._in_headers = end + 4, False
+            part_at = data.find(self._delimiter + b"\r\n", at)
+            close_at = data.find(self._delimiter + b"--", at, part_at if part_at >= 0 else len(data))
+            if close_at >= 0:
+                self._close(data[at:close_at])
+            elif part_at >= 0:
+                self._content(data[at:part_at])
+                at, self._in_headers = part_at + len(self._delimiter), True
+            else:
+                keep = max(at, len(data) - len(self._delimiter) - 1)
+                self._content(data[at:keep])
+                return data[keep:]
+        return b""
+
+    def _open(self, block: bytes) -> None:
+        """Start the part whose header lines are `block`."""
+        self._parts += 1
+        if self._parts > self._limits.parts:
+            raise Malformed(f"The upload has more than {self._limits.parts} parts.")
+        self._count(len(block))
+        name, filename, declared = part_header(block, self._limits.header_lines)
+        self._coming.append(self._part(name, filename, declared))
+        self._gather(self._delimiter + _PART_HEADER)
+
+    def _part(self, name: str, filename: str | None, declared: str) -> Part:
+        if declared.startswith("multipart/"):  # RFC 7578 §4.3 ended multipart/mixed
+            raise UnsupportedType("A part of the upload is itself multipart. Send each file as a part of its own.")
+        if filename is None:
+            return FieldPart(name, self._received.fields, self._count)
+        if not filename:
+            return EmptyInput()
+        if len(self._received.files) == self._limits.files:
+            raise TooLarge(f"More than {self._limits.files} files in one upload. Send them in several.")
+        recogniser = self._accept(filename, declared)
+        file = ReceivedFile(name, recogniser, self._stage())
+        self._received.files.append(file)
+        return FilePart(file, self._limits.file_bytes)
+
+    def _content(self, piece: bytes) -> None:
+        """Pass on bytes of the open part."""
+        if not self._parts:
+            if piece:
+                raise Malformed("The upload does not begin with its boundary.")
+            return
+        self._gather(piece)
+
+    def _close(self, piece: bytes) -> None:
+        """Pass on the last bytes and the closing boundary, and let the library finish."""
+        self._content(piece)
+        if self._parts:
+            self._gather(self._delimiter + b"--")
+            self._flush()
+        self._ended = True
+
+    def _count(self, size: int) -> None:
+        """Count bytes that are not file content."""
+        self._overhead += size
+        if self._overhead > self._limits.overhead:
+            raise TooLarge(f"The form fields take more than {self._limits.overhead // 1024} KiB.")
+
+    def _gather(self, piece: bytes) -> None:
+        self._gathered.append(piece)
+        self._gathered_size += len(piece)
+        if self._gathered_size >= _GATHER:
+            self._flush()
+
+    def _flush(self) -> None:
+        block = b"".join(self._gathered)
+        self._gathered, self._gathered_size = [], 0
+        try:
+            self._parser.data_received(block)
+        except (ApiError, OSError):
+            raise
+        except Exception as error:
+            raise Malformed("The upload is not valid multipart/form-data.") from error

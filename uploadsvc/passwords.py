@@ -1,0 +1,46 @@
+"""Passwords: which may be set, how they are kept, how one is checked (OWASP Password Storage, NIST SP 800-63B)."""
+
+from functools import cache
+from pathlib import Path
+
+import bcrypt
+
+from .errors import BadRequest
+
+MIN_CHARS = 8
+MAX_BYTES = 72  # all that bcrypt reads; version 5 refuses more
+
+
+def hashed(password: str, rounds: int) -> str:
+    """Return the bcrypt hash of `password`, which is at most 72 bytes, at cost `rounds`."""
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds)).decode()
+
+
+def cost(stored: str) -> int:
+    """Return the rounds that a stored hash was made with."""
+    return int(stored.split("$")[2])
+
+
+def is_right(stored: str | None, password: str, rounds: int) -> bool:
+    """Tell whether `password` belongs to the hash; without a hash the answer is no, in the same time."""
+    secret = password.encode()
+    matches = bcrypt.checkpw(secret[:MAX_BYTES], (stored or _nobodys(rounds)).encode())
+    return matches and stored is not None and len(secret) <= MAX_BYTES
+
+
+def check_new(password: str, email: str) -> None:
+    """Raise BadRequest unless `password` may be set: long enough, short enough, not among the first guesses."""
+    if len(password) < MIN_CHARS or len(password.encode()) > MAX_BYTES:
+        raise BadRequest(f"A password has at least {MIN_CHARS} characters and at most {MAX_BYTES} bytes in UTF-8.")
+    if password.lower() in _common() or password.lower() == email:
+        raise BadRequest("This password is among the first that are guessed. Choose another.")
+
+
+@cache
+def _nobodys(rounds: int) -> str:
+    return hashed("nobody has this password", rounds)
+
+
+@cache
+def _common() -> frozenset[str]:
+    return frozenset(Path(__file__).with_name("common_passwords.txt").read_text(encoding="utf-8").split())
