@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import logging
 import secrets
+import socket
 import sys
 import threading
 import time
@@ -20,25 +21,37 @@ from . import server
 from .errors import ApiError
 from .extensions import db
 from .models import Document, Session, User, now
+from .server import workers
+from .server.channel import BODY_FLOOR
 from .uploads import upload_limits
 
 bp = Blueprint("commands", __name__, cli_group=None)
 users = AppGroup("users", help="Add, list and disable accounts, and set their passwords.")
 bp.cli.add_command(users)
-log = logging.getLogger("uploadsvc.sweep")
+log = logging.getLogger("uploadsvc.cli")
 
 _password_option = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 _SWEEP_EVERY = 3600  # seconds
-_SLOWEST_UPLOAD = 10_000  # bytes a second; a slower one is given up
 
 
 @bp.cli.command("serve")
-def serve() -> None:
+@click.option("--inherited-socket", type=int, hidden=True, help="For workers: the descriptor to listen on.")
+def serve(inherited_socket: int | None) -> None:
     """Set the database up, sweep leftovers, and serve."""
-    _set_up(first_account=True)
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    if inherited_socket is not None:
+        server.run(app, socket.socket(fileno=inherited_socket))
+        return
+    listener = server.listen(app.config["HOST"], app.config["PORT"])
+    _set_up(first_account=True)
     threading.Thread(target=_sweep_hourly, args=(app,), daemon=True, name="sweeper").start()
-    server.run(app)
+    host, port = listener.getsockname()[:2]
+    click.echo(f"Serving on http://{host}:{port}")
+    if app.config["WORKERS"] == 1:
+        server.run(app, listener)
+        return
+    log.warning("each worker counts sign-in tries for itself, so WORKERS multiplies the limits")
+    workers.supervise(listener, app.config["WORKERS"], app.config["DRAIN_SECONDS"])
 
 
 @users.command("add")
@@ -176,7 +189,7 @@ def _sweep(older_than: float | None) -> Iterator[str]:
     """Remove what no upload can still be writing, and sessions past their end; yield the paths removed."""
     if older_than is None:
         limits = upload_limits()
-        older_than = max(3600, 2 * (limits.files * limits.file_bytes + limits.overhead) / _SLOWEST_UPLOAD)
+        older_than = max(3600, 2 * limits.request_bytes / BODY_FLOOR)
     db.session.execute(delete(Session).where(Session.expires_at < now()))
     db.session.commit()
 

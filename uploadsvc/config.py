@@ -96,6 +96,8 @@ SETTINGS = (
     Setting("MAX_FILES", "20", _whole(1, 1000), "files in one request"),
     Setting("MIN_FREE_BYTES", str(100 * 1024 * 1024), _whole(0), "disk space that uploads leave free"),
     Setting("THREADS", "4", _whole(2, 256), "requests answered at once; one is always kept from password checks"),
+    Setting("WORKERS", "1", _whole(1, 64), "processes on the one socket: when a core is busy and others idle"),
+    Setting("DRAIN_SECONDS", "30", _whole(0, 3600), "time for running uploads to finish when the service is stopped"),
     Setting("ADMIN_EMAIL", "admin@localhost", _email, "the account that the first start makes"),
     Setting("ADMIN_PASSWORD", "", str, "its password; default: random, printed once"),
     Setting("BCRYPT_ROUNDS", "12", _whole(4, 16), "the cost of a password check: 12 is a fifth of a second"),

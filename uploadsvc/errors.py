@@ -103,6 +103,12 @@ class TooManyRequests(ApiError):
         super().__init__(message, {"Retry-After": str(retry_after)})
 
 
+class ClientClosedRequest(ApiError):
+    """nginx's 499: the client went away before the answer. Only the log sees it."""
+
+    status, code = 499, "client_closed_request"
+
+
 class InternalError(ApiError):
     """A fault of ours; the request id is all that is told."""
 

@@ -69,8 +69,9 @@ class Staged:
 
     def discard(self) -> None:
         """Close and remove the staged name, whatever state it is in. Idempotent."""
-        self.file.close()
-        self.path.unlink(missing_ok=True)
+        if not self.file.closed:
+            self.file.close()
+            self.path.unlink(missing_ok=True)
 
 
 class LocalStorage:

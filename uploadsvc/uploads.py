@@ -2,12 +2,15 @@
 
 import logging
 import re
+from dataclasses import dataclass, field
+from typing import Any
 
 from flask import Blueprint, Response, current_app, g, jsonify, request
-from flask_jwt_extended import jwt_required
+from flask_jwt_extended import get_jwt, verify_jwt_in_request
+from flask_jwt_extended.internal_utils import verify_token_not_blocklisted
 from sqlalchemy.exc import IntegrityError
 
-from .errors import BadRequest, UnsupportedType
+from .errors import BadRequest, ClientClosedRequest, TooLarge, UnsupportedType
 from .extensions import db
 from .filetypes import TYPES, Candidate, accept, safe_name
 from .intake import Intake, Limits, Received
@@ -16,6 +19,10 @@ from .storage import LocalStorage, Staged
 
 bp = Blueprint("uploads", __name__, url_prefix="/api")
 security = logging.getLogger("uploadsvc.security")
+
+UPLOAD_PATH = "/api/upload"
+RECEPTION = "uploadsvc.reception"  # in the WSGI environment
+UploadIntake = Intake[Staged, Candidate]
 
 _CHUNK = 64 * 1024
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -30,19 +37,59 @@ def limits() -> Response:
 
 
 @bp.post("/upload")
-@jwt_required()
 def upload() -> Response:
     """Store the files of a multipart/form-data body; a repeat of an Idempotency-Key gets the first answer."""
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and not _KEY.fullmatch(key):
-        raise BadRequest("An Idempotency-Key is 1 to 64 of the characters A-Z a-z 0-9 . _ -")
-    if key and (first := Document.of_upload(g.user_id, key)):
-        return _answer(first)
+    reception: Reception = request.environ.get(RECEPTION) or admit()
     try:
-        return _answer(_store(_receive(), key))
+        intake = reception.good_intake()
+        verify_token_not_blocklisted({}, reception.claims)
+        key = request.headers.get("Idempotency-Key")
+        if key and (first := Document.of_upload(g.user_id, key)):
+            return _answer(first)
+        if RECEPTION not in request.environ:
+            _feed(intake)
+        return _answer(_store(intake.finish(), key))
     except UnsupportedType:
-        security.warning("file_refused", extra={"user_id": g.user_id})
+        security.warning("file_refused", extra={"user_id": g.get("user_id")})
         raise
+    finally:
+        reception.close()
+
+
+@dataclass
+class Reception:
+    """What is known of an upload once its headers were judged: the token's claims and an intake, or an error.
+
+    A server that streams makes it before the body arrives, feeds the intake, and passes both to the view in the
+    WSGI environment under RECEPTION (feeder 2); behind any other server the view does it (feeder 1).
+    """
+
+    claims: dict[str, Any] = field(default_factory=dict)
+    intake: UploadIntake | None = None
+    error: Exception | None = None
+
+    def good_intake(self) -> UploadIntake:
+        """Return the intake; raise the error there is instead."""
+        if self.error or self.intake is None:
+            raise self.error or RuntimeError("neither intake nor error")
+        return self.intake
+
+    def close(self) -> None:
+        """Leave nothing behind but what was published. Idempotent."""
+        if self.intake:
+            self.intake.abort()
+
+
+def admit() -> Reception:
+    """Judge the current request's headers: token and CSRF, key, encoding, size, room, boundary. No SQL."""
+    reception = Reception()
+    try:
+        verify_jwt_in_request(skip_revocation_check=True)
+        reception.claims = get_jwt()
+        reception.intake = _open_intake()
+    except Exception as error:  # whatever it is, the view raises it again
+        reception.error = error
+    return reception
 
 
 def upload_limits() -> Limits:
@@ -50,21 +97,23 @@ def upload_limits() -> Limits:
     return Limits(file_bytes=current_app.config["MAX_FILE_BYTES"], files=current_app.config["MAX_FILES"])
 
 
-def _receive() -> Received[Staged, Candidate]:
-    """Feed the request's body to an intake, piece by piece as the server hands it on."""
+def _open_intake() -> UploadIntake:
+    if not _KEY.fullmatch(request.headers.get("Idempotency-Key", "none")):
+        raise BadRequest("An Idempotency-Key is 1 to 64 of the characters A-Z a-z 0-9 . _ -")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedType("Send the upload without a Content-Encoding.")
-    storage, bounds = _storage(), upload_limits()
-    request.max_content_length = bounds.files * bounds.file_bytes + bounds.overhead
-    storage.ensure_room(request.content_length or 0)
-    intake = Intake(request.headers.get("Content-Type", ""), storage.stage, accept, bounds)
-    try:
-        while chunk := request.stream.read(_CHUNK):
-            intake.feed(chunk)
-        return intake.finish()
-    except BaseException:
-        intake.abort()
-        raise
+    storage, bounds, declared = _storage(), upload_limits(), request.content_length or 0
+    if declared > bounds.request_bytes:
+        raise TooLarge(f"One upload holds at most {bounds.files} files of {bounds.file_bytes} bytes.")
+    storage.ensure_room(declared)
+    return Intake(request.headers.get("Content-Type", ""), storage.stage, accept, bounds)
+
+
+def _feed(intake: UploadIntake) -> None:
+    """Feed the request's body piece by piece as the server hands it on."""
+    request.max_content_length = upload_limits().request_bytes
+    while chunk := request.stream.read(_CHUNK):
+        intake.feed(chunk)
 
 
 def _store(received: Received[Staged, Candidate], key: str | None) -> list[Document]:
@@ -72,8 +121,10 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Docum
     storage, published = _storage(), []
     try:
         for file in received.files:
+            _still_wanted()
             file.recogniser.inspect(file.staged.file, file.staged.size)
         for file in received.files:
+            _still_wanted()
             published.append(storage.publish(file.staged, g.user_id, safe_name(file.recogniser.filename)))
         documents = _rows(received, published, key)
         db.session.add_all(documents)
@@ -87,6 +138,12 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Docum
             return first
         raise
     return documents
+
+
+def _still_wanted() -> None:
+    """Raise when the server knows that the client has gone: what nobody was told is not kept."""
+    if request.environ.get("waitress.client_disconnected", bool)():
+        raise ClientClosedRequest("The client has gone.")
 
 
 def _rows(received: Received[Staged, Candidate], published: list[str], key: str | None) -> list[Document]:

@@ -37,6 +37,11 @@ class Limits:
     header_bytes: int = 4 * 1024  # of one part: a name of 255 characters needs 1 KiB
     header_lines: int = 8  # RFC 7578 knows three
 
+    @property
+    def request_bytes(self) -> int:
+        """Return the size of the largest body that can be accepted."""
+        return self.files * self.file_bytes + self.overhead
+
 
 class Intake(Generic[S, R]):
     """Push-driven reader of one multipart/form-data body.
