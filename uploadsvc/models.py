@@ -11,7 +11,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, String, Text, UniqueConstraint, select, update
+from sqlalchemy import JSON, BigInteger, ForeignKey, String, Text, UniqueConstraint, bindparam, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from . import passwords
@@ -129,12 +129,7 @@ class Session(db.Model):  # type: ignore[name-defined]
     @classmethod
     def alive(cls, sid: str, user_id: int) -> str | None:
         """Return the e-mail of the active user whose live session `sid` is, else None."""
-        return db.session.scalar(
-            select(User.email)
-            .join(cls, cls.user_id == User.id)
-            .where(cls.id == sid, cls.user_id == user_id, cls.revoked_at.is_(None), cls.expires_at > now())
-            .where(User.is_active)
-        )
+        return db.session.scalar(_ALIVE, {"sid": sid, "user_id": user_id, "now": now()})
 
     @classmethod
     def end(cls, sid: str) -> None:
@@ -167,6 +162,15 @@ class Session(db.Model):  # type: ignore[name-defined]
         return session, child
 
 
+# Built once: every request asks it, and building it costs more than running it.
+_ALIVE = (
+    select(User.email)
+    .join(Session, Session.user_id == User.id)
+    .where(Session.id == bindparam("sid"), Session.user_id == bindparam("user_id"), User.is_active)
+    .where(Session.revoked_at.is_(None), Session.expires_at > bindparam("now"))
+)
+
+
 class Document(db.Model):  # type: ignore[name-defined]
     """One stored file. `id` gives the order, `public_id` is what the API calls the document's id."""
 
@@ -197,6 +201,13 @@ class Document(db.Model):  # type: ignore[name-defined]
     def of_upload(cls, user_id: int, key: str) -> list["Document"]:
         """Return what the user's upload with this Idempotency-Key stored, in its order."""
         return list(db.session.scalars(cls.owned(user_id).where(cls.idempotency_key == key).order_by(cls.part)))
+
+    @classmethod
+    def store(cls, documents: list["Document"]) -> None:
+        """Insert new documents and commit; plain SQL, for the unit of work costs three times as much."""
+        columns = [column.key for column in cls.__table__.columns if column.key != "id"]
+        db.session.execute(insert(cls.__table__), [{key: getattr(d, key) for key in columns} for d in documents])
+        db.session.commit()
 
     def as_file(self) -> dict[str, Any]:
         """Return the `file` of an upload's answer."""

@@ -58,10 +58,10 @@ class Staged:
         """Append `chunk`; raise InsufficientStorage or StorageFailed."""
         self._hash.update(chunk)
         self.size += len(chunk)
-        rest = memoryview(chunk)
         with disk_errors():
-            while rest:  # a raw file may take less than it is given
-                rest = rest[self.file.write(rest) :]
+            written = self.file.write(chunk)
+            while written < len(chunk):  # a raw file may take less than it is given
+                written += self.file.write(chunk[written:])
 
     def sync(self) -> None:
         """Return only when the bytes are on the disk. A failed fsync is final: never try it twice."""

@@ -2,7 +2,6 @@
 
 import logging
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Blueprint, Response, current_app, g, jsonify, request
@@ -39,16 +38,14 @@ def limits() -> Response:
 @bp.post("/upload")
 def upload() -> Response:
     """Store the files of a multipart/form-data body; a repeat of an Idempotency-Key gets the first answer."""
-    reception: Reception = request.environ.get(RECEPTION) or admit()
+    reception: Reception = request.environ.get(RECEPTION) or Reception()
     try:
-        intake = reception.good_intake()
+        reception.check()
         verify_token_not_blocklisted({}, reception.claims)
         key = request.headers.get("Idempotency-Key")
         if key and (first := Document.of_upload(g.user_id, key)):
             return _answer(first)
-        if RECEPTION not in request.environ:
-            _feed(intake)
-        return _answer(_store(intake.finish(), key))
+        return _answer(_store(reception.finish(), key))
     except UnsupportedType:
         security.warning("file_refused", extra={"user_id": g.get("user_id")})
         raise
@@ -56,40 +53,43 @@ def upload() -> Response:
         reception.close()
 
 
-@dataclass
 class Reception:
-    """What is known of an upload once its headers were judged: the token's claims and an intake, or an error.
+    """An upload whose headers have been judged: the token's claims and an intake for the body, or an error.
 
-    A server that streams makes it before the body arrives, feeds the intake, and passes both to the view in the
-    WSGI environment under RECEPTION (feeder 2); behind any other server the view does it (feeder 1).
+    This is feeder 1, which reads the body in the view, behind any WSGI server. A server that streams makes its
+    own kind at the end of the headers, feeds the intake as bytes arrive, and hands it to the view in the WSGI
+    environment under RECEPTION (feeder 2). Judging takes no SQL, so it may happen in an I/O loop.
     """
 
-    claims: dict[str, Any] = field(default_factory=dict)
-    intake: UploadIntake | None = None
-    error: Exception | None = None
+    def __init__(self) -> None:
+        self.claims: dict[str, Any] = {}
+        self.intake: UploadIntake | None = None
+        self.error: Exception | None = None
+        try:
+            verify_jwt_in_request(skip_revocation_check=True)
+            self.claims = get_jwt()
+            self.intake = _open_intake()
+        except Exception as error:  # whatever it is, check() raises it where it can be answered
+            self.error = error
 
-    def good_intake(self) -> UploadIntake:
+    def check(self) -> UploadIntake:
         """Return the intake; raise the error there is instead."""
         if self.error or self.intake is None:
-            raise self.error or RuntimeError("neither intake nor error")
+            raise self.error or RuntimeError("an upload has an intake or an error")
         return self.intake
+
+    def finish(self) -> Received[Staged, Candidate]:
+        """Feed the rest of the body and return what it held; raise the intake's refusal."""
+        intake = self.check()
+        request.max_content_length = upload_limits().request_bytes
+        while chunk := request.stream.read(_CHUNK):
+            intake.feed(chunk)
+        return intake.finish()
 
     def close(self) -> None:
         """Leave nothing behind but what was published. Idempotent."""
         if self.intake:
             self.intake.abort()
-
-
-def admit() -> Reception:
-    """Judge the current request's headers: token and CSRF, key, encoding, size, room, boundary. No SQL."""
-    reception = Reception()
-    try:
-        verify_jwt_in_request(skip_revocation_check=True)
-        reception.claims = get_jwt()
-        reception.intake = _open_intake()
-    except Exception as error:  # whatever it is, the view raises it again
-        reception.error = error
-    return reception
 
 
 def upload_limits() -> Limits:
@@ -109,13 +109,6 @@ def _open_intake() -> UploadIntake:
     return Intake(request.headers.get("Content-Type", ""), storage.stage, accept, bounds)
 
 
-def _feed(intake: UploadIntake) -> None:
-    """Feed the request's body piece by piece as the server hands it on."""
-    request.max_content_length = upload_limits().request_bytes
-    while chunk := request.stream.read(_CHUNK):
-        intake.feed(chunk)
-
-
 def _store(received: Received[Staged, Candidate], key: str | None) -> list[Document]:
     """Publish the files and commit their rows; after any failure neither is left."""
     storage, published = _storage(), []
@@ -127,8 +120,7 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Docum
             _still_wanted()
             published.append(storage.publish(file.staged, g.user_id, safe_name(file.recogniser.filename)))
         documents = _rows(received, published, key)
-        db.session.add_all(documents)
-        db.session.commit()
+        Document.store(documents)
     except BaseException as error:
         db.session.rollback()
         received.discard()

@@ -116,7 +116,8 @@ class Intake(Generic[S, R]):
                 self._content(data[at:part_at])
                 at, self._in_headers = part_at + len(self._delimiter), True
             else:
-                keep = max(at, len(data) - len(self._delimiter) - 1)
+                keep = data.rfind(b"\r", max(at, len(data) - len(self._delimiter) - 1))
+                keep = len(data) if keep < 0 else keep  # where a delimiter may begin; else nothing is held, or copied
                 self._content(data[at:keep])
                 return data[keep:]
         return b""

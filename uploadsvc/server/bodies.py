@@ -1,7 +1,4 @@
-"""Where a request's body goes instead of waitress's spool: into the intake, or into a small buffer.
-
-waitress's receivers (waitress/receiver.py) hand what they decode to a buffer's `append`; these are such buffers.
-"""
+"""What decodes and holds the bodies of requests. waitress's receivers hand what they decode to a buffer's `append`."""
 
 from io import BytesIO
 
@@ -9,37 +6,12 @@ from waitress.receiver import ChunkedReceiver
 from waitress.utilities import BadRequest
 
 from ..errors import TooLarge
-from ..uploads import UploadIntake
+from .feeding import StreamedReception
 
 SMALL_BODY = 64 * 1024  # bytes; only uploads are larger
 _MAX_CONTROL_LINE = 1024  # bytes of a chunk's size and extensions (RFC 9112 §7.1.1)
 _MAX_TRAILER = 8 * 1024
 _SLICE = 4 * 1024  # the receiver copies the rest of its input at every chunk, so it gets little at a time
-
-
-class IntakeBuffer:
-    """Feeds an intake as bytes arrive; holds none."""
-
-    def __init__(self, intake: UploadIntake, limit: int) -> None:
-        self._intake, self._limit, self._size = intake, limit, 0
-
-    def append(self, data: bytes) -> None:
-        """Pass `data` on; raise the intake's refusal, or TooLarge when a chunked body outgrows every upload."""
-        self._size += len(data)
-        if self._size > self._limit:
-            raise TooLarge(f"The upload is larger than {self._limit} bytes.")
-        self._intake.feed(data)
-
-    def __len__(self) -> int:
-        return self._size
-
-    def getfile(self) -> BytesIO:
-        """Return what is left to read: nothing."""
-        return BytesIO()
-
-    def close(self) -> None:
-        """Leave nothing behind; what the view has published is its own. Idempotent."""
-        self._intake.abort()
 
 
 class SmallBody:
@@ -69,7 +41,7 @@ class SmallBody:
 class BoundedChunks(ChunkedReceiver):
     """waitress's decoder of chunked bodies with the bounds it lacks: 12 MB of extensions cost it 8 s."""
 
-    def __init__(self, buf: IntakeBuffer | SmallBody) -> None:
+    def __init__(self, buf: StreamedReception | SmallBody) -> None:
         super().__init__(buf)
         self._wire = 0
 

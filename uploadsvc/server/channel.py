@@ -97,8 +97,13 @@ class Channel(HTTPChannel):
         return True
 
     def readable(self) -> bool:
-        """Read on while the answer is on its way to a client that still sends."""
-        return not self.will_close if self._discarding else bool(super().readable())
+        """Read on while a client that still sends gets its answer; pause an upload that outruns the disk."""
+        reception = self.request.reception if self.request else None
+        if self.request and reception and reception.error:
+            self._answer_early(self.request)
+        if self._discarding:
+            return not self.will_close
+        return not (reception and reception.is_full()) and bool(super().readable())
 
     def handle_write(self) -> None:
         """Send; where waitress would close on a sender, and so reset the connection, shut down and linger."""
@@ -146,6 +151,15 @@ class Channel(HTTPChannel):
             late = elapsed > BODY_GRACE and request.body_bytes_received < BODY_FLOOR * elapsed
         self._late = self._late or late
         self.will_close = self.will_close or late
+
+    def _answer_early(self, request: Parser) -> None:
+        """Do for a request that a worker has refused what `received` does for a complete one."""
+        with self.requests_lock:
+            self.request = None
+            request.cut()
+            self.requests.append(request)
+            if len(self.requests) == 1:
+                self.server.add_task(self)
 
     def _give_up(self, request: Parser) -> None:
         """Release the request and log it: 408 when it was too slow (RFC 9110 §15.5.9), else 499."""

@@ -10,8 +10,9 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.utilities import RequestEntityTooLarge
 
 from ..errors import TooLarge
-from ..uploads import UPLOAD_PATH, Reception, admit
-from .bodies import SMALL_BODY, BoundedChunks, IntakeBuffer, SmallBody
+from ..uploads import UPLOAD_PATH
+from .bodies import SMALL_BODY, BoundedChunks, SmallBody
+from .feeding import StreamedReception
 
 if TYPE_CHECKING:
     from .channel import Channel
@@ -27,7 +28,7 @@ class Parser(HTTPRequestParser):
         super().__init__(adj)
         self.channel = channel
         self.started = self.body_started = time.monotonic()
-        self.reception: Reception | None = None
+        self.reception: StreamedReception | None = None
         self.cut_short = False  # answered before its body was read to the end: nothing may follow it
 
     def received(self, data: bytes) -> int:
@@ -40,11 +41,15 @@ class Parser(HTTPRequestParser):
         except Exception as error:  # the intake's refusals, and whatever else a hostile body brings about
             self._refuse(error)
         if self.error or (self.reception and self.reception.error):
-            self.completed = self.cut_short = True
-            self.expect_continue = False  # waitress would send "100 Continue" and then wait for ever
-            self.channel.discard_rest()
+            self.cut()
             return len(data)
         return consumed
+
+    def cut(self) -> None:
+        """End the request here: it is answered without the rest of its body."""
+        self.completed = self.cut_short = True
+        self.expect_continue = False  # waitress would send "100 Continue" and then wait for ever
+        self.channel.discard_rest()
 
     def parse_header(self, header_plus: bytes) -> None:
         """Parse the request line and headers; raise ParsingError for framing that servers disagree about."""
@@ -62,19 +67,13 @@ class Parser(HTTPRequestParser):
         if counts[b"transfer-encoding"] and (counts[b"content-length"] or not self.chunked):
             raise ParsingError("Ambiguous length")  # RFC 9112 §6.1: both, or in HTTP/1.0
 
-    def close(self) -> None:
-        """Release the body; an upload that was not stored leaves nothing."""
-        super().close()
-        if self.reception and self.reception.intake:
-            self.reception.intake.abort()
-
     def _admit(self) -> None:
         """Decide at the end of the headers: refuse, feed the intake, or keep a small body."""
         if self.body_rcv is None:
             self.expect_continue = False  # as above: there is no body to wait for
             return
         self.body_started = time.monotonic()
-        buffer: IntakeBuffer | SmallBody
+        buffer: StreamedReception | SmallBody
         if self.command == "POST" and self.path == UPLOAD_PATH:
             buffer = self._admit_upload()
         elif self.content_length <= SMALL_BODY:
@@ -86,11 +85,12 @@ class Parser(HTTPRequestParser):
         else:
             self.body_rcv.buf = buffer
 
-    def _admit_upload(self) -> IntakeBuffer:
+    def _admit_upload(self) -> StreamedReception:
         server = self.channel.server
         with server.app.request_context(self._environ()):
-            self.reception = admit()
-        return IntakeBuffer(self.reception.good_intake(), server.largest_upload)
+            self.reception = StreamedReception(server)
+        self.reception.check()
+        return self.reception
 
     def _environ(self) -> dict[str, Any]:
         """Return as much of a WSGI environment as the headers' verdict needs."""
