@@ -44,7 +44,7 @@ class Server(TcpWSGIServer):
             asyncore_use_poll=True,  # select() ends at descriptor 1023
             connection_limit=CONNECTIONS,
             backlog=1024,
-            recv_bytes=65536,
+            recv_bytes=262144,
             channel_timeout=30,
             cleanup_interval=1,
             channel_request_lookahead=1,  # with 0 a client that has gone is never noticed

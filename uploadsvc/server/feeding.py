@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from . import Server
 
 _AT_ONCE = 16 * 1024  # bytes; a shorter piece is fed in the loop, so that its refusal is immediate
-_WAITING = 128 * 1024  # bytes that may wait for a worker before the connection is read no further
+_WAITING = 512 * 1024  # bytes that may wait for a worker before the connection is read no further
 
 
 class StreamedReception(Reception):
@@ -109,9 +109,10 @@ class StreamedReception(Reception):
         """Return the next piece; without one, step back."""
         with self._change:
             if self._queue and not self._closed:
-                data = self._queue.popleft()
-                self._waiting -= len(data)
-                if self._paused and self._waiting < _WAITING:
+                data = b"".join(self._queue)
+                self._queue.clear()
+                self._waiting = 0
+                if self._paused:
                     self._server.pull_trigger()
                 return data
             self._active = False
