@@ -119,17 +119,14 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Docum
         for file in received.files:
             _still_wanted()
             published.append(storage.publish(file.staged, g.user_id, safe_name(file.recogniser.filename)))
-        documents = _rows(received, published, key)
-        Document.store(documents)
+        return Document.store(_rows(received, published, key))
     except BaseException as error:
         db.session.rollback()
-        received.discard()
         for path in published:
             storage.delete(path)
         if key and isinstance(error, IntegrityError) and (first := Document.of_upload(g.user_id, key)):
             return first
         raise
-    return documents
 
 
 def _still_wanted() -> None:
@@ -138,28 +135,27 @@ def _still_wanted() -> None:
         raise ClientClosedRequest("The client has gone.")
 
 
-def _rows(received: Received[Staged, Candidate], published: list[str], key: str | None) -> list[Document]:
+def _rows(received: Received[Staged, Candidate], published: list[str], key: str | None) -> list[dict[str, Any]]:
     moment = now()
-    documents = [
-        Document(
-            public_id=new_id(),
-            user_id=g.user_id,
-            filename=file.recogniser.filename,
-            path=path,
-            content_type=file.recogniser.mimetype,
-            size=file.staged.size,
-            sha256=file.staged.sha256,
-            status="success",
-            created_at=moment,
-            uploaded_at=moment,
-            idempotency_key=key,
-            part=part,
-            fieldname=file.fieldname,
-        )
+    return [
+        {
+            "public_id": new_id(),
+            "user_id": g.user_id,
+            "filename": file.recogniser.filename,
+            "path": path,
+            "content_type": file.recogniser.mimetype,
+            "size": file.staged.size,
+            "sha256": file.staged.sha256,
+            "status": "success",
+            "created_at": moment,
+            "uploaded_at": moment,
+            "idempotency_key": key,
+            "part": part,
+            "fieldname": file.fieldname,
+            "fields": None if part else received.fields or None,
+        }
         for part, (file, path) in enumerate(zip(received.files, published, strict=True))
     ]
-    documents[0].fields = received.fields or None
-    return documents
 
 
 def _answer(documents: list[Document]) -> Response:

@@ -24,6 +24,8 @@ _SINGLE = (b"host", b"content-length", b"transfer-encoding", b"content-type", b"
 class Parser(HTTPRequestParser):
     """waitress's parser, stricter in framing, that feeds an upload's body to the intake instead of a spool."""
 
+    command = path = ""  # until the headers are parsed; a request refused before that is logged too
+
     def __init__(self, adj: Adjustments, channel: "Channel") -> None:
         super().__init__(adj)
         self.channel = channel
