@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "uploadsvc"
 FLOORS = [
-    {"errors", "filetypes", "storage", "intake", "passwords"},
+    {"errors", "filetypes", "storage", "intake", "credentials"},
     {"config", "extensions", "models", "throttle", "telemetry"},
     {"auth", "uploads", "documents", "tokens"},
     {"__init__", "cli", "server"},

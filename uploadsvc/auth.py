@@ -21,6 +21,7 @@ from flask_jwt_extended import (
 from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException, NoAuthorizationError
 from jwt import InvalidTokenError
 
+from .credentials import derive
 from .errors import (
     BadRequest,
     CrossSite,
@@ -32,7 +33,7 @@ from .errors import (
     answer,
 )
 from .extensions import db, jwt
-from .models import Session, User, derive, now
+from .models import Session, User, now
 from .throttle import LoginThrottle
 
 bp = Blueprint("auth", __name__, url_prefix="/api/auth")

@@ -3,18 +3,16 @@
 Times are naive UTC: SQLite keeps no zone, and one convention on every engine beats two.
 """
 
-import hashlib
-import hmac
 import logging
 import re
-import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, String, Text, UniqueConstraint, bindparam, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from . import passwords
+from . import credentials
+from .credentials import derive, digest, new_id
 from .errors import BadRequest, SessionEnded
 from .extensions import db
 
@@ -28,16 +26,6 @@ PARENT_GRACE = timedelta(seconds=30)  # two tabs, or an answer lost on the way
 def now() -> datetime:
     """Return the present in UTC, without a zone."""
     return datetime.now(UTC).replace(tzinfo=None)
-
-
-def new_id() -> str:
-    """Return 128 random bits in hex, for everything that must not be guessed."""
-    return secrets.token_hex(16)
-
-
-def digest(token: str) -> str:
-    """Return what the database keeps of a token: its SHA-256 in hex."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def rfc3339(time: datetime | None) -> str | None:
@@ -78,8 +66,8 @@ class User(db.Model):  # type: ignore[name-defined]
 
     def set_password(self, password: str, rounds: int) -> None:
         """Hash a new password; raise BadRequest when it may not be one."""
-        passwords.check_new(password, self.email)
-        self.password_hash = passwords.hashed(password, rounds)
+        credentials.check_new(password, self.email)
+        self.password_hash = credentials.hashed(password, rounds)
 
     @staticmethod
     def verify(user: "User | None", password: str, rounds: int) -> bool:
@@ -87,11 +75,11 @@ class User(db.Model):  # type: ignore[name-defined]
 
         A right password whose hash is cheaper than `rounds` is hashed anew.
         """
-        right = passwords.is_right(user.password_hash if user else None, password, rounds)
+        right = credentials.is_right(user.password_hash if user else None, password, rounds)
         if not (right and user and user.is_active):
             return False
-        if passwords.cost(user.password_hash) < rounds:
-            user.password_hash = passwords.hashed(password, rounds)
+        if credentials.cost(user.password_hash) < rounds:
+            user.password_hash = credentials.hashed(password, rounds)
         return True
 
     def end_sessions(self, but: str | None = None) -> None:
@@ -247,8 +235,3 @@ class ApiToken(db.Model):  # type: ignore[name-defined]
     last_used_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
-
-
-def derive(secret: str, *parts: str) -> str:
-    """Return 128 bits in hex that only the holder of `secret` can compute from `parts`."""
-    return hmac.new(secret.encode(), ":".join(parts).encode(), hashlib.sha256).hexdigest()[:32]

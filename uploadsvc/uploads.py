@@ -9,11 +9,12 @@ from flask_jwt_extended import get_jwt, verify_jwt_in_request
 from flask_jwt_extended.internal_utils import verify_token_not_blocklisted
 from sqlalchemy.exc import IntegrityError
 
+from .credentials import new_id
 from .errors import BadRequest, ClientClosedRequest, TooLarge, UnsupportedType
 from .extensions import db
 from .filetypes import TYPES, Candidate, accept, safe_name
 from .intake import Intake, Limits, Received
-from .models import Document, new_id, now
+from .models import Document, now
 from .storage import LocalStorage, Staged
 
 bp = Blueprint("uploads", __name__, url_prefix="/api")

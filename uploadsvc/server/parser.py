@@ -55,13 +55,13 @@ class Parser(HTTPRequestParser):
 
     def parse_header(self, header_plus: bytes) -> None:
         """Parse the request line and headers; raise ParsingError for framing that servers disagree about."""
+        super().parse_header(header_plus)
         _, *lines = header_plus.split(b"\r\n")
         if any(line.startswith((b" ", b"\t")) for line in lines):
             raise ParsingError("Folded header line")  # RFC 9112 §5.2
         counts = Counter(line.partition(b":")[0].lower() for line in lines)
         if any(counts[name] > 1 for name in _SINGLE):
             raise ParsingError("A header that may occur once occurs twice")
-        super().parse_header(header_plus)
         if self.version not in ("1.0", "1.1"):
             raise ParsingError("Unknown HTTP version")
         if self.version == "1.1" and not counts[b"host"]:
