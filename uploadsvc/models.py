@@ -178,7 +178,7 @@ class Document(db.Model):  # type: ignore[name-defined]
     idempotency_key: Mapped[str | None] = mapped_column(String(64))
     part: Mapped[int] = mapped_column(default=0)
     fieldname: Mapped[str] = mapped_column(Text)
-    fields: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))  # of the request; on part 0
+    fields: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))  # the text fields of the upload
 
     @classmethod
     def owned(cls, user_id: int) -> Any:

@@ -153,7 +153,7 @@ def _rows(received: Received[Staged, Candidate], published: list[str], key: str 
             "idempotency_key": key,
             "part": part,
             "fieldname": file.fieldname,
-            "fields": None if part else received.fields or None,
+            "fields": received.fields or None,
         }
         for part, (file, path) in enumerate(zip(received.files, published, strict=True))
     ]

@@ -55,7 +55,7 @@ class JsonErrorTask(ErrorTask):
         error, channel = self.request.error, self.channel
         request_id = telemetry.outside_app(self.request.command, error.code, channel.addr[0])
         message = _REFUSALS.get(error.code) or errors.InternalError(request_id).message
-        body = errors.document(error.reason.lower().replace(" ", "_"), message).encode()
+        body = errors.document(errors.code_of(error.code, error.reason), message).encode()
         headers = config.security_headers(channel.server.app.config) | {
             "Content-Type": "application/json",
             "Cache-Control": "no-store",
