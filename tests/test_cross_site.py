@@ -471,8 +471,14 @@ SERVERS_OWN = {
     "400 length no number": (UNSENT + b"Content-Length: ten\r\n\r\n", 400),
     "400 negative length": (UNSENT + b"Content-Length: -1\r\n\r\n", 400),
     "400 two lengths": (UNSENT + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
-    "400 bad chunk": (UNSENT + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
-    "413 announced": (UNSENT + b"Content-Length: 999999999999\r\n\r\n", 413),
+    "400 bad chunk": (
+        UNSENT.replace(b"/api/upload", b"/api/auth/login") + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        400,
+    ),
+    "413 announced": (
+        UNSENT.replace(b"/api/upload", b"/api/auth/login") + b"Content-Length: 999999999999\r\n\r\n",
+        413,
+    ),
     "431": (b"GET / HTTP/1.1\r\n" + HOST + b"X-Long: " + b"x" * 20_000 + b"\r\n\r\n", 431),
     "501": (UNSENT + b"Transfer-Encoding: gzip\r\n\r\n", 501),
     "501 two codings": (UNSENT + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),

@@ -568,11 +568,11 @@ def test_a_header_block_just_below_16_kib_passes_in_tiny_packets(live: Live) -> 
 # --- Answers while the body is on its way
 
 
-@pytest.mark.parametrize("first", [100, 5000, 100_000], ids=lambda size: f"{size} bytes at first")
+@pytest.mark.parametrize("first", [9000, 100_000], ids=lambda size: f"{size} bytes at first")
 def test_a_wrong_first_byte_is_refused_while_the_client_still_sends(
     live: Live, alice: str, unchanged: None, first: int
 ) -> None:
-    """C2: the answer comes before the rest of the body, and the rest breaks nothing."""
+    """C2: the answer comes before the rest of the body, and the rest breaks nothing (the intake gathers 8 KiB)."""
     body = multipart(part(content=b"MZ" + bytes(5_000_000)))
     at = body.index(b"MZ") + first
     with Wire(live).send(upload_head(len(body), alice), body[:at]) as wire:

@@ -336,7 +336,7 @@ def ready(app: Flask) -> tuple[int, dict[str, bool]]:
 
 def test_ready_means_that_an_upload_would_work(app: Flask) -> None:
     before = state(app)
-    assert ready(app) == (200, {"database": True, "schema": True, "storage": True})
+    assert ready(app) == (200, {"not_draining": True, "database": True, "schema": True, "storage": True})
     assert state(app) == before
 
 
@@ -387,7 +387,10 @@ def test_what_is_broken_is_named_and_503(breaks: Callable[[Flask], None], failin
 
 
 def test_a_full_disk_is_not_ready(make_app: Callable[..., Flask]) -> None:
-    assert ready(make_app(MIN_FREE_BYTES=2**60)) == (503, {"database": True, "schema": True, "storage": False})
+    assert ready(make_app(MIN_FREE_BYTES=2**60)) == (
+        503,
+        {"not_draining": True, "database": True, "schema": True, "storage": False},
+    )
 
 
 def test_readiness_comes_back(app: Flask) -> None:

@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import logging
+import os
 import secrets
 import socket
 import sys
@@ -16,9 +17,11 @@ import flask_migrate
 from flask import Blueprint, Flask, current_app
 from flask.cli import AppGroup
 from sqlalchemy import delete, select
+from sqlalchemy.exc import DatabaseError
 
 from . import server
-from .errors import ApiError
+from .config import ConfigError
+from .errors import ApiError, BadRequest
 from .extensions import db
 from .models import Document, Session, User, now
 from .server import workers
@@ -42,8 +45,8 @@ def serve(inherited_socket: int | None) -> None:
     if inherited_socket is not None:
         server.run(app, socket.socket(fileno=inherited_socket))
         return
-    listener = server.listen(app.config["HOST"], app.config["PORT"])
     _set_up(first_account=True)
+    listener = server.listen(app.config["HOST"], app.config["PORT"])
     threading.Thread(target=_sweep_hourly, args=(app,), daemon=True, name="sweeper").start()
     host, port = listener.getsockname()[:2]
     click.echo(f"Serving on http://{host}:{port}")
@@ -137,9 +140,13 @@ def verify() -> None:
 
 def _set_up(first_account: bool = False) -> None:
     """Bring the schema to its newest version; of several starts at once, one does it and the others wait."""
+    os.umask(0o077)
     with (current_app.config["INSTANCE_PATH"] / "migrate.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        flask_migrate.upgrade()
+        try:
+            flask_migrate.upgrade()
+        except DatabaseError as error:
+            raise ConfigError(f"DATABASE_URL cannot be used: {error.orig}.") from error
         if first_account and db.session.scalar(select(User.id).limit(1)) is None:
             _make_first_account()
         db.session.remove()
@@ -148,9 +155,11 @@ def _set_up(first_account: bool = False) -> None:
 def _make_first_account() -> None:
     email, given = current_app.config["ADMIN_EMAIL"], current_app.config["ADMIN_PASSWORD"]
     password = given or secrets.token_urlsafe(12)
-    with _one_line_errors():
+    try:
         User.create(email, password, current_app.config["BCRYPT_ROUNDS"])
         db.session.commit()
+    except BadRequest as error:
+        raise ConfigError(f"ADMIN_EMAIL or ADMIN_PASSWORD cannot be used: {error.message}") from error
     shown = "the password in ADMIN_PASSWORD" if given else password
     click.echo(f"First account: {email} with {shown}\nTo set another: flask --app wsgi users passwd {email}")
 

@@ -10,6 +10,7 @@ from flask_jwt_extended import jwt_required
 from .errors import BadRequest, NotFound
 from .extensions import db
 from .models import Document
+from .storage import disk_errors
 
 bp = Blueprint("documents", __name__, url_prefix="/api/documents")
 
@@ -52,7 +53,8 @@ def show(document_id: str) -> Response:
 def content(document_id: str) -> Response:
     """Send the bytes as an attachment; Range, If-Range and If-None-Match are honoured (RFC 9110 §13, §14)."""
     document = own_document_or_404(document_id)
-    file = current_app.extensions["storage"].open(document.path)
+    with disk_errors():
+        file = current_app.extensions["storage"].open(document.path)
     try:
         response = send_file(file, document.content_type, etag=document.sha256, last_modified=document.uploaded_at)
         response.content_length, response.headers["Content-Type"] = document.size, document.content_type
@@ -74,7 +76,8 @@ def delete(document_id: str) -> Response:
     document = own_document_or_404(document_id)
     db.session.delete(document)
     db.session.commit()
-    current_app.extensions["storage"].delete(document.path)
+    with disk_errors():
+        current_app.extensions["storage"].delete(document.path)
     return jsonify(ok=True)
 
 

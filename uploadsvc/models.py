@@ -46,6 +46,8 @@ class User(db.Model):  # type: ignore[name-defined]
     @staticmethod
     def normalise(email: str) -> str:
         """Return the form in which an address is stored and compared."""
+        if any("\ud800" <= character <= "\udfff" for character in email):  # a command's argument that is not UTF-8
+            raise BadRequest("This is not an e-mail address.")
         return email.strip().lower()
 
     @classmethod

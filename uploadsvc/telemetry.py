@@ -13,9 +13,9 @@ from alembic.script import ScriptDirectory
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from pythonjsonlogger.json import JsonFormatter
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from .errors import ApiError, InsufficientStorage, InternalError, answer
+from .errors import ApiError, InsufficientStorage, InternalError, StorageFailed, answer
 from .extensions import db, migrate
 
 bp = Blueprint("health", __name__)
@@ -33,6 +33,7 @@ def init_app(app: Flask) -> None:
     app.before_request(_begin)
     app.after_request(_end)
     app.register_error_handler(Exception, _unforeseen)
+    app.register_error_handler(StorageFailed, _disk_refused)
     app.register_blueprint(bp)
 
 
@@ -79,9 +80,18 @@ def draining(app: Flask) -> threading.Event:
 def _unforeseen(error: Exception) -> Response:
     """Log a fault of ours with its traceback and tell the client its id; a full database is a full disk."""
     log.error("unforeseen", exc_info=error)
-    if isinstance(error, SQLAlchemyError) and "disk is full" in str(error):
+    fault = str(error.orig) if isinstance(error, DBAPIError) else ""
+    if "disk is full" in fault:
         return answer(InsufficientStorage("The server's disk is full. Nothing was stored; try again later."))
+    if "disk I/O error" in fault:
+        return answer(StorageFailed("The server could not write to its disk. Nothing was stored."))
     return answer(InternalError(g.get("request_id", "-")))
+
+
+def _disk_refused(error: StorageFailed) -> Response:
+    """Tell the operator why; the name of the file is the user's."""
+    log.error("storage_failed", extra={"reason": getattr(error.__cause__, "strerror", None)})
+    return answer(error)
 
 
 @bp.get("/healthz")

@@ -54,6 +54,15 @@ class Server(TcpWSGIServer):
             **_proxy_settings(app.config["TRUSTED_PROXY"]),
         )
 
+        self._application = self.application  # waitress has put its reading of the proxy's headers around ours
+        self.application = self._believe_only_the_proxy
+
+    def _believe_only_the_proxy(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """Drop an X-Request-ID of anybody else's, while the peer's own address is still known."""
+        if environ["REMOTE_ADDR"] != self.app.config["TRUSTED_PROXY"]:
+            environ.pop("HTTP_X_REQUEST_ID", None)
+        return self._application(environ, start_response)
+
     @property
     def draining(self) -> bool:
         """Tell whether the server has been asked to stop."""

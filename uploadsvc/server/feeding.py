@@ -92,6 +92,9 @@ class StreamedReception(Reception):
     def __len__(self) -> int:
         return self._size
 
+    def __bool__(self) -> bool:
+        return True  # also before the first byte
+
     def getfile(self) -> BytesIO:
         """Return what is left to read: nothing."""
         return BytesIO()

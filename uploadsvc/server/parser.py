@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from waitress.adjustments import Adjustments
 from waitress.parser import HTTPRequestParser, ParsingError
-from waitress.utilities import RequestEntityTooLarge
+from waitress.utilities import BadRequest, RequestEntityTooLarge
 
 from ..errors import TooLarge
 from ..uploads import UPLOAD_PATH
@@ -55,7 +55,10 @@ class Parser(HTTPRequestParser):
 
     def parse_header(self, header_plus: bytes) -> None:
         """Parse the request line and headers; raise ParsingError for framing that servers disagree about."""
-        super().parse_header(header_plus)
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:  # an impossible target, a length of a thousand digits
+            raise ParsingError("A value that cannot be") from error
         _, *lines = header_plus.split(b"\r\n")
         if any(line.startswith((b" ", b"\t")) for line in lines):
             raise ParsingError("Folded header line")  # RFC 9112 §5.2
@@ -112,7 +115,5 @@ class Parser(HTTPRequestParser):
         """Have the view answer with `error`; what is no upload the server answers itself."""
         if self.reception:
             self.reception.error = error
-        elif isinstance(error, TooLarge):
-            self.error = RequestEntityTooLarge("")
         else:
-            raise error
+            self.error = RequestEntityTooLarge("") if isinstance(error, TooLarge) else BadRequest("")
