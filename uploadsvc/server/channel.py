@@ -20,6 +20,7 @@ BODY_GRACE = 10  # seconds before the floor counts
 BODY_FLOOR = 10_000  # bytes a second, on average since the body began
 LINGER_SECONDS = 30  # to read the answer while the rest of a refused body is thrown away
 LINGER_IDLE = 5  # seconds without a byte
+LINGER_UPLOADS = 4  # largest uploads' worth of bytes: who declares too much can still read why it is refused
 
 _REFUSALS = {
     400: "The request is not valid HTTP.",
@@ -89,11 +90,11 @@ class Channel(HTTPChannel):
         self._discarding = True
 
     def received(self, data: bytes) -> bool:
-        """Take what arrived; of a refused body no more than an upload may have."""
+        """Take what arrived; of a refused body only so much."""
         if not self._discarding:
             return bool(super().received(data))
         self._discarded += len(data)
-        self.will_close = self.will_close or self._discarded > self.server.largest_upload
+        self.will_close = self.will_close or self._discarded > LINGER_UPLOADS * self.server.largest_upload
         return True
 
     def readable(self) -> bool:

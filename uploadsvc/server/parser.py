@@ -62,15 +62,17 @@ class Parser(HTTPRequestParser):
         _, *lines = header_plus.split(b"\r\n")
         if any(line.startswith((b" ", b"\t")) for line in lines):
             raise ParsingError("Folded header line")  # RFC 9112 §5.2
-        counts = Counter(line.partition(b":")[0].lower() for line in lines)
+        fields = [(name.lower(), value.strip(b" \t")) for name, _, value in (line.partition(b":") for line in lines)]
+        counts = Counter(name for name, _ in fields)
         if any(counts[name] > 1 for name in _SINGLE):
             raise ParsingError("A header that may occur once occurs twice")
         if self.version not in ("1.0", "1.1"):
             raise ParsingError("Unknown HTTP version")
         if self.version == "1.1" and not counts[b"host"]:
             raise ParsingError("No Host header")  # RFC 9112 §3.2
-        if counts[b"transfer-encoding"] and (counts[b"content-length"] or not self.chunked):
-            raise ParsingError("Ambiguous length")  # RFC 9112 §6.1: both, or in HTTP/1.0
+        coding = dict(fields).get(b"transfer-encoding")
+        if coding is not None and (counts[b"content-length"] or not self.chunked or coding.lower() != b"chunked"):
+            raise ParsingError("Ambiguous length")  # RFC 9112 §6.1: both, in HTTP/1.0, or chunked twice
 
     def _admit(self) -> None:
         """Decide at the end of the headers: refuse, feed the intake, or keep a small body."""
