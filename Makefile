@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes
 
-.PHONY: run dev venv test check lock clean
+.PHONY: run dev venv test check bench lock clean
 
 run: $(VENV)/.run
 	$(BIN)/flask --app wsgi serve
@@ -16,6 +16,9 @@ venv: $(VENV)/.test
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
+
+bench: $(VENV)/.run
+	$(BIN)/python bench/run.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

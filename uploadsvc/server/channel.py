@@ -83,7 +83,7 @@ class Channel(HTTPChannel):
 
     def parser_class(self, adj: Adjustments) -> Parser:
         """Return the parser of the next request."""
-        return Parser(adj, self)
+        return Parser(adj, self.server, self.discard_rest)
 
     def discard_rest(self) -> None:
         """Throw away everything that still arrives: it belongs to a request that is answered already."""

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from .bodies import SMALL_BODY, BoundedChunks, SmallBody
 from .feeding import StreamedReception
 
 if TYPE_CHECKING:
-    from .channel import Channel
+    from . import Server
 
 # Two of one of these mean different things to different servers: request smuggling (RFC 9112 §11.2).
 _SINGLE = (b"host", b"content-length", b"transfer-encoding", b"content-type", b"authorization", b"expect")
@@ -26,9 +27,9 @@ class Parser(HTTPRequestParser):
 
     command = path = ""  # until the headers are parsed; a request refused before that is logged too
 
-    def __init__(self, adj: Adjustments, channel: "Channel") -> None:
+    def __init__(self, adj: Adjustments, server: "Server", discard_rest: Callable[[], None]) -> None:
         super().__init__(adj)
-        self.channel = channel
+        self._server, self._discard_rest = server, discard_rest
         self.started = self.body_started = time.monotonic()
         self.reception: StreamedReception | None = None
         self.cut_short = False  # answered before its body was read to the end: nothing may follow it
@@ -51,7 +52,7 @@ class Parser(HTTPRequestParser):
         """End the request here: it is answered without the rest of its body."""
         self.completed = self.cut_short = True
         self.expect_continue = False  # waitress would send "100 Continue" and then wait for ever
-        self.channel.discard_rest()
+        self._discard_rest()
 
     def parse_header(self, header_plus: bytes) -> None:
         """Parse the request line and headers; raise ParsingError for framing that servers disagree about."""
@@ -93,9 +94,8 @@ class Parser(HTTPRequestParser):
             self.body_rcv.buf = buffer
 
     def _admit_upload(self) -> StreamedReception:
-        server = self.channel.server
-        with server.app.request_context(self._environ()):
-            self.reception = StreamedReception(server)
+        with self._server.app.request_context(self._environ()):
+            self.reception = StreamedReception(self._server)
         self.reception.check()
         return self.reception
 
