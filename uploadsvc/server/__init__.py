@@ -21,6 +21,7 @@ from ..uploads import upload_limits
 from .channel import Channel
 
 CONNECTIONS = 1000  # at once; a stranger's half-open ones are closed after ten seconds
+IDLE_SECONDS = 30  # between requests, or without a byte within one
 DESCRIPTORS = 8192  # a connection and its staged files, twice over
 
 
@@ -45,7 +46,7 @@ class Server(TcpWSGIServer):
             connection_limit=CONNECTIONS,
             backlog=1024,
             recv_bytes=262144,
-            channel_timeout=30,
+            channel_timeout=IDLE_SECONDS,
             cleanup_interval=1,
             channel_request_lookahead=1,  # with 0 a client that has gone is never noticed
             max_request_header_size=16384,

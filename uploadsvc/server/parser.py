@@ -39,7 +39,10 @@ class Parser(HTTPRequestParser):
         in_body = self.body_rcv is not None
         try:
             consumed: int = super().received(data)
-            if self.headers_finished and not in_body and not self.empty and not self.error:
+            if self.empty:  # blank lines before a request: its time runs all the same
+                self.empty = self.completed = self.headers_finished = False
+                self.header_plus = b""
+            elif self.headers_finished and not in_body and not self.error:
                 self._admit()
         except Exception as error:  # the intake's refusals, and whatever else a hostile body brings about
             self._refuse(error)
