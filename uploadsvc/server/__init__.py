@@ -19,6 +19,7 @@ from waitress.wasyncore import dispatcher
 from .. import config, telemetry
 from ..uploads import upload_limits
 from .channel import Channel
+from .feeding import Waiting
 
 CONNECTIONS = 1000  # at once; a stranger's half-open ones are closed after ten seconds
 IDLE_SECONDS = 30  # between requests, or without a byte within one
@@ -35,6 +36,7 @@ class Server(TcpWSGIServer):
         with app.app_context():
             self.largest_upload = upload_limits().request_bytes
         self._stop_by: float | None = None
+        self.waiting = Waiting()
         super().__init__(
             app,
             _sock=listener,
@@ -45,7 +47,7 @@ class Server(TcpWSGIServer):
             asyncore_use_poll=True,  # select() ends at descriptor 1023
             connection_limit=CONNECTIONS,
             backlog=1024,
-            recv_bytes=262144,
+            recv_bytes=65536,
             channel_timeout=IDLE_SECONDS,
             cleanup_interval=1,
             channel_request_lookahead=1,  # with 0 a client that has gone is never noticed

@@ -19,7 +19,21 @@ if TYPE_CHECKING:
     from . import Server
 
 _AT_ONCE = 16 * 1024  # bytes; a shorter piece is fed in the loop, so that its refusal is immediate
-_WAITING = 512 * 1024  # bytes that may wait for a worker before the connection is read no further
+_WAITING = 512 * 1024  # bytes of one upload that may wait for a worker before its connection is read no further
+_WAITING_IN_ALL = 4 * 1024 * 1024  # bytes of all uploads; beyond, only uploads of which none wait are read
+
+
+class Waiting:
+    """Counts the bytes that wait for a worker, over all uploads of a server."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.bytes = 0
+
+    def add(self, count: int) -> None:
+        """Count `count` more, or with a minus less."""
+        with self._lock:
+            self.bytes += count
 
 
 class StreamedReception(Reception):
@@ -46,7 +60,7 @@ class StreamedReception(Reception):
             at_once = len(data) < _AT_ONCE and not self._queue and not self._active
             if not at_once:
                 self._queue.append(data)
-                self._waiting += len(data)
+                self._wait(len(data))
             schedule = not at_once and not self._scheduled
             self._scheduled = self._scheduled or schedule
         if at_once:
@@ -57,7 +71,8 @@ class StreamedReception(Reception):
     def is_full(self) -> bool:
         """Tell the loop whether to read no further for now; it is woken when there is room again."""
         with self._change:
-            self._paused = self._waiting >= _WAITING
+            crowded = self._waiting > 0 and self._server.waiting.bytes >= _WAITING_IN_ALL
+            self._paused = self._waiting >= _WAITING or crowded
             return self._paused
 
     def service(self) -> None:
@@ -86,6 +101,7 @@ class StreamedReception(Reception):
         with self._change:
             self._closed = True
             self._queue.clear()
+            self._wait(-self._waiting)
             if not self._active:
                 super().close()
 
@@ -114,7 +130,7 @@ class StreamedReception(Reception):
             if self._queue and not self._closed:
                 data = b"".join(self._queue)
                 self._queue.clear()
-                self._waiting = 0
+                self._wait(-self._waiting)
                 if self._paused:
                     self._server.pull_trigger()
                 return data
@@ -123,3 +139,7 @@ class StreamedReception(Reception):
                 super().close()
             self._change.notify_all()
             return None
+
+    def _wait(self, count: int) -> None:
+        self._waiting += count
+        self._server.waiting.add(count)
