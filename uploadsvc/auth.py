@@ -110,8 +110,8 @@ def password() -> Response:
 def _checked(user: User | None, email: str, password: str) -> User:
     """Return `user` if `password` is right; the try is counted before it is checked."""
     throttle, address = current_app.extensions["login_throttle"], request.remote_addr or ""
-    throttle.count(address, email)
     with throttle.password_check():
+        throttle.count(address, email)
         right = User.verify(user, password, current_app.config["BCRYPT_ROUNDS"])
     if user is None or not right:
         security.warning("login_failed", extra={"user_id": user.id if user else None, "remote_addr": address})
@@ -197,7 +197,8 @@ def _session_to_end() -> Mapping[str, Any] | None:
 def _is_revoked(_header: Mapping[str, Any], claims: Mapping[str, Any]) -> bool:
     """Look the token's session up: logout, a new password and a disabled account take effect at once."""
     expected = ("sub", "sid", "jti") if claims["type"] == "refresh" else ("sub", "sid")
-    if not all(isinstance(claims.get(name), str) for name in expected) or not _USER_ID.fullmatch(claims["sub"]):
+    whole = "exp" in claims and all(isinstance(claims.get(name), str) for name in expected)
+    if not whole or not _USER_ID.fullmatch(claims["sub"]):
         return True  # signed with our key, but not by us
     email = Session.alive(claims["sid"], int(claims["sub"]))
     if email is not None:

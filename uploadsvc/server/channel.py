@@ -119,6 +119,11 @@ class Channel(HTTPChannel):
             except OSError:
                 self.will_close = True
 
+    def _flush_some(self, do_close: bool = True) -> bool:
+        """Send under the lock: without it the loop and a worker's “100 Continue” could send the same bytes twice."""
+        with self.outbuf_lock:
+            return bool(super()._flush_some(do_close=do_close))
+
     def handle_close(self) -> None:
         """Give up a request that has not arrived whole; its upload leaves nothing."""
         request, self.request = self.request, None
