@@ -43,7 +43,7 @@ def serve(inherited_socket: int | None) -> None:
     """Set the database up, sweep leftovers, and serve."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     if inherited_socket is not None:
-        server.run(app, socket.socket(fileno=inherited_socket))
+        server.run(app, socket.socket(fileno=inherited_socket), supervisor=os.getppid())
         return
     _set_up(first_account=True)
     listener = server.listen(app.config["HOST"], app.config["PORT"])

@@ -6,6 +6,7 @@ The I/O loop hashes and writes an upload's bytes as they come (measured here: 10
 of page cache); fsync, the inspection of archives and every SQL statement happen in the worker threads.
 """
 
+import os
 import resource
 import signal
 import socket
@@ -31,8 +32,9 @@ class Server(TcpWSGIServer):
 
     channel_class = Channel
 
-    def __init__(self, app: Flask, listener: socket.socket) -> None:
+    def __init__(self, app: Flask, listener: socket.socket, supervisor: int | None = None) -> None:
         self.app = app
+        self._supervisor = supervisor
         with app.app_context():
             self.largest_upload = upload_limits().request_bytes
         self._stop_by: float | None = None
@@ -97,7 +99,9 @@ class Server(TcpWSGIServer):
         self.asyncore.loop(timeout=1, map=self._map, use_poll=True, count=1)
 
     def maintenance(self, now: float) -> None:
-        """Close what is late or has been idle too long."""
+        """Close what is late or has been idle too long; a worker whose supervisor was killed stops too."""
+        if self._supervisor not in (None, os.getppid()):
+            self.stop(signal.SIGTERM, None)
         for channel in self.active_channels.values():
             channel.check_deadlines()
         super().maintenance(now)
@@ -112,12 +116,12 @@ def listen(host: str, port: int) -> socket.socket:
         raise config.ConfigError(f"HOST and PORT: cannot listen on {host}:{port}: {error.strerror}.") from error
 
 
-def run(app: Flask, listener: socket.socket) -> None:
-    """Serve `app` on `listener` until SIGTERM or Ctrl-C."""
+def run(app: Flask, listener: socket.socket, supervisor: int | None = None) -> None:
+    """Serve `app` on `listener` until SIGTERM or Ctrl-C, or until the process `supervisor` is no more the parent."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
-    server = Server(app, listener)
+    server = Server(app, listener, supervisor)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.stop)
     server.run()
