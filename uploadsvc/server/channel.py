@@ -137,6 +137,12 @@ class Channel(HTTPChannel):
             self._give_up(self.requests[0])
         super().service()
 
+    def cancel(self) -> None:
+        """Give up what waited for a worker thread when the server's time was up."""
+        for request in self.requests:
+            self._give_up(request)
+        super().cancel()
+
     def is_busy(self) -> bool:
         """Tell whether a request is being received, answered or sent its answer."""
         receiving = self.request is not None and self.request.headers_finished
