@@ -152,6 +152,7 @@ def _configure_logging(level: str, style: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.getLogger("alembic").setLevel("WARNING")
+    logging.getLogger("waitress.queue").setLevel("ERROR")  # it warns whenever all threads are busy
 
 
 class _JsonLines(JsonFormatter):

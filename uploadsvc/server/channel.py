@@ -1,4 +1,4 @@
-"""One connection: answers early, lingers so that the answer can be read, keeps deadlines, notices who has gone."""
+"""One connection: reads in bursts, answers early and lingers to be read, keeps deadlines, notices who has gone."""
 
 import socket
 import time
@@ -10,6 +10,7 @@ from waitress.task import ErrorTask, WSGITask
 
 from .. import config, errors, telemetry
 from ..uploads import RECEPTION
+from .feeding import Burst
 from .parser import Parser
 
 if TYPE_CHECKING:
@@ -69,14 +70,17 @@ class JsonErrorTask(ErrorTask):
 
 
 class Channel(HTTPChannel):
-    """A connection from its first byte to its last. Everything here but `service` runs in the I/O loop."""
+    """A connection from its first byte to its last.
+
+    Everything here runs in the I/O loop but `service` and, during a burst, `receive`.
+    """
 
     task_class = Task
     error_task_class = JsonErrorTask
     server: "Server"
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        self._discarding = self._late = False
+        self._discarding = self._late = self._in_burst = False
         self._discarded = 0
         self._linger_since: float | None = None
         super().__init__(*arguments, **options)
@@ -98,13 +102,45 @@ class Channel(HTTPChannel):
         return True
 
     def readable(self) -> bool:
-        """Read on while a client that still sends gets its answer; pause an upload that outruns the disk."""
-        reception = self.request.reception if self.request else None
-        if self.request and reception and reception.error:
-            self._answer_early(self.request)
-        if self._discarding:
-            return not self.will_close
-        return not (reception and reception.is_full()) and bool(super().readable())
+        """Read on while a client that still sends gets its answer; leave a burst alone."""
+        if self._in_burst:
+            return False
+        return not self.will_close if self._discarding else bool(super().readable())
+
+    def writable(self) -> bool:
+        """Send, or close, when no worker is reading: the descriptor it reads must stay its own."""
+        return not self._in_burst and bool(super().writable())
+
+    def handle_read(self) -> None:
+        """Read once; where that was as much as the loop takes and more of an upload is to come, a worker reads on."""
+        self._in_burst = self.receive(self.adj.recv_bytes) and self.is_receiving()
+        if self._in_burst:
+            self.server.add_task(Burst(self))
+
+    def receive(self, size: int) -> bool:
+        """Read and take at most `size` bytes; tell whether there were as many."""
+        try:
+            data = self.socket.recv(size)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            self.will_close = True  # the loop closes it
+            return False
+        self.last_activity = time.time()
+        self.received(data)
+        return len(data) == size
+
+    def is_receiving(self) -> bool:
+        """Tell whether the body of an upload is still on its way."""
+        request = self.request
+        return request is not None and request.reception is not None and not (self._discarding or self.will_close)
+
+    def end_burst(self) -> None:
+        """Give the connection back to the loop."""
+        self._in_burst = False
+        self.server.pull_trigger()
 
     def handle_write(self) -> None:
         """Send; where waitress would close on a sender, and so reset the connection, shut down and linger."""
@@ -126,6 +162,9 @@ class Channel(HTTPChannel):
 
     def handle_close(self) -> None:
         """Give up a request that has not arrived whole; its upload leaves nothing."""
+        if self._in_burst:
+            self.will_close = True
+            return
         request, self.request = self.request, None
         if request is not None and request.headers_finished and not request.completed:
             self._give_up(request)
@@ -163,15 +202,6 @@ class Channel(HTTPChannel):
             late = elapsed > BODY_GRACE and request.body_bytes_received < BODY_FLOOR * elapsed
         self._late = self._late or late
         self.will_close = self.will_close or late
-
-    def _answer_early(self, request: Parser) -> None:
-        """Do for a request that a worker has refused what `received` does for a complete one."""
-        with self.requests_lock:
-            self.request = None
-            request.cut()
-            self.requests.append(request)
-            if len(self.requests) == 1:
-                self.server.add_task(self)
 
     def _give_up(self, request: Parser) -> None:
         """Release the request and log it: 408 when it was too slow (RFC 9110 §15.5.9), else 499."""

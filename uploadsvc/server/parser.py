@@ -98,7 +98,7 @@ class Parser(HTTPRequestParser):
 
     def _admit_upload(self) -> StreamedReception:
         with self._server.app.request_context(self._environ()):
-            self.reception = StreamedReception(self._server)
+            self.reception = StreamedReception(self._server.largest_upload)
         self.reception.check()
         return self.reception
 
