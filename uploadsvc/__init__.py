@@ -24,7 +24,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     errors.init_app(app)
     guard.init_app(app)
     auth.init_app(app)
-    app.register_blueprint(uploads.bp)
+    uploads.init_app(app)
     app.register_blueprint(documents.bp)
     app.register_blueprint(cli.bp)
     _serve_client(app, config.ROOT / "web")

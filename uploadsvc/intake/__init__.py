@@ -5,7 +5,8 @@ end; every refusal is raised as early as it can be known, and leaves nothing beh
 
 streaming-form-data splits the parts. Their headers are read here instead, strictly, and the library is given a
 constant header: its own e-mail parser would decode names that RFC 7578 §4.2 wants left alone, accept bare line
-feeds and parts without a header, and take its time. Nor does it get a delimiter in two pieces, or a byte after the
+feeds and parts without a header, and take its time; for that last reason its core is used without the class around
+it, which reads the Content-Type with the same parser. Nor does it get a delimiter in two pieces, or a byte after the
 closing boundary: both would lose data.
 """
 
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic
 
-from streaming_form_data import StreamingFormDataParser
+from streaming_form_data._parser import _Parser as Splitting
 
 from ..errors import ApiError, Malformed, TooLarge, UnsupportedType
 from .headers import boundary_of, part_header
@@ -23,7 +24,7 @@ from .parts import EmptyInput, FieldPart, FilePart, Part, R, Received, ReceivedF
 __all__ = ["Intake", "Limits", "Received"]
 
 _GATHER = 8 * 1024  # bytes fed to the library at a time; below about 32 it fails on legal bodies
-_PART_HEADER = b'Content-Disposition: form-data; name="part"\r\n\r\n'
+_PART_HEADER = b"Content-Disposition:form-data;name=part\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Intake(Generic[S, R]):
         self._gathered_size = self._overhead = self._parts = 0
         self._coming: deque[Part] = deque()  # opened here, not yet reached by the library
         self._received: Received[S, R] = Received([], {})
-        self._parser = StreamingFormDataParser({"Content-Type": f'multipart/form-data; boundary="{boundary}"'})
+        self._parser = Splitting(self._delimiter + b"\r\n", self._delimiter + b"--", False)
         self._parser.register("part", Splitter(self._coming))
 
     def feed(self, chunk: bytes) -> None:
@@ -182,8 +183,10 @@ class Intake(Generic[S, R]):
         block = b"".join(self._gathered)
         self._gathered, self._gathered_size = [], 0
         try:
-            self._parser.data_received(block)
+            fault = self._parser.data_received(block)
         except (ApiError, OSError):
             raise
         except Exception as error:
             raise Malformed("The upload is not valid multipart/form-data.") from error
+        if fault:
+            raise Malformed(f"The upload is not valid multipart/form-data (fault {fault}).")
