@@ -144,6 +144,8 @@ class Channel(HTTPChannel):
 
     def handle_write(self) -> None:
         """Send; where waitress would close on a sender, and so reset the connection, shut down and linger."""
+        if self.socket is None:  # closed while it was read, in the same turn of the loop
+            return
         if self.will_close or not (self._discarding and self.close_when_flushed):
             super().handle_write()
             return
@@ -155,10 +157,15 @@ class Channel(HTTPChannel):
             except OSError:
                 self.will_close = True
 
-    def _flush_some(self, do_close: bool = True) -> bool:
-        """Send under the lock: without it the loop and a worker's “100 Continue” could send the same bytes twice."""
+    def send_continue(self) -> None:
+        """Queue “100 Continue” for the loop: waitress sends it from a worker too, and then both may send at once."""
+        line = b"HTTP/1.1 100 Continue\r\n\r\n"
         with self.outbuf_lock:
-            return bool(super()._flush_some(do_close=do_close))
+            self.outbufs[-1].append(line)
+            self.current_outbuf_count += len(line)
+            self.total_outbufs_len += len(line)
+        self.sent_continue = True
+        self.request.expect_continue = self.request.completed = False
 
     def handle_close(self) -> None:
         """Give up a request that has not arrived whole; its upload leaves nothing."""
