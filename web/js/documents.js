@@ -1,0 +1,107 @@
+// What has been uploaded, newest first: read once, fresh for five minutes, kept up to date by what happens here.
+
+import { TIMING } from './config.js';
+import { SignedOut } from './session.js';
+
+const PAGE = 50;
+const MOST = 200; // what the server gives at once
+
+/** Knows `documents`, whether there are `more`, since when it is `loading`, `failed`, `loadedAt`; emits `change`. */
+export class DocumentStore extends EventTarget {
+  documents = [];
+  more = false;
+  loading = 0;
+  failed = false;
+  loadedAt = 0;
+  #stale = false;
+  #epoch = 0; // whose list it is: an answer to a question of an older epoch is dropped
+  #arrived = []; // while a list was on its way
+
+  constructor({ session, channel, timing = TIMING }) {
+    super();
+    Object.assign(this, { session, channel, timing });
+    channel.addEventListener('message', ({ data }) => { this.#stale ||= data.type === 'documents-changed'; });
+  }
+
+  /** Read the list unless it is fresh. */
+  ensure() {
+    const fresh = this.loadedAt && !this.#stale && Date.now() - this.loadedAt < this.timing.listFresh;
+    if (!fresh && !this.loading && this.session.active) this.load();
+  }
+
+  /** Read the list again, as far as it is shown. */
+  load() {
+    const limit = Math.min(MOST, Math.max(PAGE, this.documents.length));
+    this.#arrived = [];
+    return this.#read(`limit=${limit}`, (page) => {
+      this.#stale = false;
+      this.#show([...this.#arrived, ...page], { loadedAt: Date.now() });
+    });
+  }
+
+  /** Read the next older page. */
+  older() {
+    return this.#read(`limit=${PAGE}&before=${this.documents.at(-1).id}`, (page) => this.#show([...this.documents, ...page]));
+  }
+
+  /** Put a file that was just stored on top; `file` is the upload's answer, the time is ours. */
+  prepend(file) {
+    if (!file) return this.expire();
+    const document = { ...file, uploadedAt: new Date().toISOString() };
+    this.#arrived.unshift(document);
+    this.#show([document, ...this.documents]);
+    this.channel.postMessage({ type: 'documents-changed' });
+  }
+
+  /** Delete a document; one that is gone already counts as deleted. Raises ApiError, NetworkTrouble, SignedOut. */
+  async remove(document) {
+    this.mark(document, { deleting: true, problem: undefined });
+    try {
+      await this.session.call(`/api/documents/${document.id}`, { method: 'DELETE' });
+    } catch (error) {
+      this.mark(document, { deleting: false });
+      if (error.status !== 404) throw error;
+    }
+    [this.#arrived, this.documents] = [this.#arrived, this.documents].map((list) => list.filter(({ id }) => id !== document.id));
+    this.#show(this.documents);
+    this.channel.postMessage({ type: 'documents-changed' });
+  }
+
+  /** Note what happens to a document, to be shown on its row. */
+  mark(document, facts) {
+    Object.assign(document, facts);
+    this.#show(this.documents);
+  }
+
+  /** Look again: something may have happened that was not told. */
+  expire() {
+    this.#stale = true;
+    this.ensure();
+  }
+
+  clear() {
+    this.#epoch += 1;
+    this.#show([], { more: false, loading: 0, failed: false, loadedAt: 0 });
+  }
+
+  async #read(query, accept) {
+    const epoch = this.#epoch;
+    const mine = () => epoch === this.#epoch;
+    this.#show(this.documents, { loading: performance.now(), failed: false });
+    try {
+      const { documents, next } = await this.session.call(`/api/documents?${query}`);
+      if (!mine()) return;
+      this.more = next !== null;
+      accept(documents);
+    } catch (error) {
+      this.failed = mine() && !(error instanceof SignedOut);
+    }
+    if (mine()) this.#show(this.documents, { loading: 0 });
+  }
+
+  #show(documents, facts = {}) {
+    const unique = new Map(documents.map((document) => [document.id, document]));
+    Object.assign(this, facts, { documents: [...unique.values()] });
+    this.dispatchEvent(new Event('change'));
+  }
+}
