@@ -1,17 +1,9 @@
 // How one file gets through: sent in a fresh session, and again after what passes. Raises what does not pass.
-
 import { NetworkTrouble } from './http.js';
 import { isReadable } from './validate.js';
 
-/** The file was moved, edited or deleted after it was added. */
-class Unreadable extends Error {
-  code = 'changed';
-}
-
-/**
- * Send `item` until there is an answer that counts, and return it. `report(phase, loaded, error, retryAt)` tells
- * "sending", "finishing" (all bytes sent) and "retrying". Raises ApiError, NetworkTrouble, Unreadable, SignedOut.
- */
+/** Send `item` until there is an answer that counts, and return it. `report(phase, loaded, error, retryAt)` tells "sending",
+ * "finishing" and "retrying". Raises ApiError, NetworkTrouble, SignedOut, or code "changed" for a file that is gone. */
 export async function deliver(item, { send, session, network, timing, signal, report }) {
   const onProgress = (loaded, sent) => report(sent ? 'finishing' : 'sending', loaded);
   const attempt = () => {
@@ -24,17 +16,19 @@ export async function deliver(item, { send, session, network, timing, signal, re
       return await session.authorised(attempt);
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof NetworkTrouble) await diagnose(item, session, network);
+      const unanswered = error instanceof NetworkTrouble || [502, 503, 504].includes(error.status); // or by a proxy
+      if (unanswered) await diagnose(item, session, network);
       const delay = delayBefore(tries, error, timing);
       report('retrying', 0, error, Date.now() + delay);
-      await sleep(delay, signal);
+      await new Promise((wake) => { setTimeout(wake, delay); });
+      signal.throwIfAborted();
     }
   }
 }
 
 /** Find out what a missing answer means: a file that is gone, a lost connection, an ended session, or bad luck. */
 async function diagnose(item, session, network) {
-  if (!(await isReadable(item.file))) throw new Unreadable();
+  if (!(await isReadable(item.file))) throw Object.assign(new Error('unreadable'), { code: 'changed' });
   if ((await network.check()) === 401) session.distrust();
 }
 
@@ -44,12 +38,4 @@ function delayBefore(tries, error, { retries, jitter }) {
   const passing = error instanceof NetworkTrouble || status === 429 || (status >= 500 && status !== 507);
   if (!passing || tries >= retries.length) throw error;
   return Math.max(retries[tries] * (1 + jitter * (2 * Math.random() - 1)), retryAfter * 1000);
-}
-
-function sleep(milliseconds, signal) {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener('abort', () => { clearTimeout(timer); reject(signal.reason); }, { once: true });
-  });
 }

@@ -1,18 +1,14 @@
 // What has been uploaded, newest first: read once, fresh for five minutes, kept up to date by what happens here.
-
 import { TIMING } from './config.js';
+import { request } from './http.js';
 import { SignedOut } from './session.js';
 
-const PAGE = 50;
-const MOST = 200; // what the server gives at once
+const [PAGE, MOST] = [50, 200]; // what is read at first, and what the server gives at once
 
 /** Knows `documents`, whether there are `more`, since when it is `loading`, `failed`, `loadedAt`; emits `change`. */
 export class DocumentStore extends EventTarget {
   documents = [];
-  more = false;
-  loading = 0;
-  failed = false;
-  loadedAt = 0;
+  more = false; loading = 0; failed = false; loadedAt = 0;
   #stale = false;
   #epoch = 0; // whose list it is: an answer to a question of an older epoch is dropped
   #arrived = []; // while a list was on its way
@@ -31,17 +27,20 @@ export class DocumentStore extends EventTarget {
 
   /** Read the list again, as far as it is shown. */
   load() {
+    [this.#arrived, this.#stale] = [[], false];
     const limit = Math.min(MOST, Math.max(PAGE, this.documents.length));
-    this.#arrived = [];
-    return this.#read(`limit=${limit}`, (page) => {
-      this.#stale = false;
-      this.#show([...this.#arrived, ...page], { loadedAt: Date.now() });
-    });
+    return this.#read(`limit=${limit}`, (page) => this.#show([...this.#arrived, ...page], { loadedAt: Date.now() }));
   }
 
   /** Read the next older page. */
   older() {
     return this.#read(`limit=${PAGE}&before=${this.documents.at(-1).id}`, (page) => this.#show([...this.documents, ...page]));
+  }
+
+  /** Look again: something may have happened that was not told. */
+  expire() {
+    this.#stale = true;
+    this.ensure();
   }
 
   /** Put a file that was just stored on top; `file` is the upload's answer, the time is ours. */
@@ -57,13 +56,14 @@ export class DocumentStore extends EventTarget {
   async remove(document) {
     this.mark(document, { deleting: true, problem: undefined });
     try {
-      await this.session.call(`/api/documents/${document.id}`, { method: 'DELETE' });
+      await this.session.authorised(() => request(`/api/documents/${document.id}`, { method: 'DELETE' }));
     } catch (error) {
-      this.mark(document, { deleting: false });
-      if (error.status !== 404) throw error;
+      this.mark(document, { deleting: error.status === 404 });
+      if (!document.deleting) throw error;
     }
-    [this.#arrived, this.documents] = [this.#arrived, this.documents].map((list) => list.filter(({ id }) => id !== document.id));
-    this.#show(this.documents);
+    const others = ({ id }) => id !== document.id;
+    this.#arrived = this.#arrived.filter(others);
+    this.#show(this.documents.filter(others));
     this.channel.postMessage({ type: 'documents-changed' });
   }
 
@@ -73,12 +73,6 @@ export class DocumentStore extends EventTarget {
     this.#show(this.documents);
   }
 
-  /** Look again: something may have happened that was not told. */
-  expire() {
-    this.#stale = true;
-    this.ensure();
-  }
-
   clear() {
     this.#epoch += 1;
     this.#show([], { more: false, loading: 0, failed: false, loadedAt: 0 });
@@ -86,17 +80,16 @@ export class DocumentStore extends EventTarget {
 
   async #read(query, accept) {
     const epoch = this.#epoch;
-    const mine = () => epoch === this.#epoch;
     this.#show(this.documents, { loading: performance.now(), failed: false });
+    const outcome = { loading: 0 };
     try {
-      const { documents, next } = await this.session.call(`/api/documents?${query}`);
-      if (!mine()) return;
-      this.more = next !== null;
-      accept(documents);
+      const { documents, next } = await this.session.authorised(() => request(`/api/documents?${query}`));
+      if (epoch === this.#epoch) accept(documents);
+      outcome.more = next !== null;
     } catch (error) {
-      this.failed = mine() && !(error instanceof SignedOut);
+      [this.#stale, outcome.failed] = [true, !(error instanceof SignedOut)];
     }
-    if (mine()) this.#show(this.documents, { loading: 0 });
+    if (epoch === this.#epoch) this.#show(this.documents, outcome);
   }
 
   #show(documents, facts = {}) {

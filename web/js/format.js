@@ -1,7 +1,7 @@
 // How sizes, times, counts and names are written for people.
-
 const UNITS = ['bytes', 'kB', 'MB', 'GB'];
 const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+const LETTERS = new Intl.Segmenter();
 const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 // Marks that turn or hide the text around them: an `exe` could be shown as a `txt`.
 const MARKS = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
@@ -14,9 +14,7 @@ export function bytes(size, like = size) {
 }
 
 /** Return a number with its noun: "1 file", "12 files". */
-export function count(number, noun = 'file') {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
-}
+export const count = (number, noun = 'file') => `${number} ${noun}${number === 1 ? '' : 's'}`;
 
 /** Return a moment as "today, 10:04", "yesterday, 18:20" or "3 Mar 2025, 10:04". */
 export function when(time, present = new Date()) {
@@ -32,13 +30,11 @@ export function ago(milliseconds) {
 }
 
 /** Return a name as it may be shown: whole, with every mark that turns or hides text made visible. */
-export function shown(name) {
-  return name.replace(MARKS, '\ufffd');
-}
+export const shown = (name) => name.replace(MARKS, '\ufffd');
 
 /** Return a name in two pieces, the second with the extension, so that a long one can be cut in between. */
 export function splitName(name) {
-  const letters = Array.from(new Intl.Segmenter().segment(name), (piece) => piece.segment);
+  const letters = Array.from(LETTERS.segment(name), (piece) => piece.segment);
   const dot = letters.lastIndexOf('.');
   const tail = Math.min(12, (dot > 0 ? letters.length - dot : 0) + 4);
   if (letters.length < 2 * tail) return [name, ''];
@@ -46,6 +42,4 @@ export function splitName(name) {
 }
 
 /** Return the three letters that stand for a file's type. */
-export function badge(name) {
-  return (/\.([a-z0-9]{1,3})[a-z0-9]*$/i.exec(name)?.[1] ?? '–').toUpperCase();
-}
+export const badge = (name) => (/\.([a-z0-9]{1,3})[a-z0-9]*$/i.exec(name)?.[1] ?? '–').toUpperCase();

@@ -1,5 +1,4 @@
 // The one door to the network for everything but uploads, and the errors that both doors raise.
-
 import { API, TIMING } from './config.js';
 
 /** Whether the API is another origin, whose cookie this page cannot read. */
@@ -16,13 +15,11 @@ export class ApiError extends Error {
   }
 }
 
-/** There was no answer, or none of ours; `code` is "network" or "stall". */
-export class NetworkTrouble extends Error {
-  constructor(code = 'network') {
-    super(code);
-    this.code = code;
-  }
-}
+/** There was no answer, or none of ours. */
+export class NetworkTrouble extends Error { code = 'network'; }
+
+/** An upload did not move for too long. */
+export class Stalled extends NetworkTrouble { code = 'stall'; }
 
 /** Return the session's CSRF token as it is now; it changes with every sign-in and refresh, in all tabs at once. */
 export function csrfToken() {
@@ -30,29 +27,28 @@ export function csrfToken() {
   return /(?:^|; )csrf_token=([^;]*)/.exec(document.cookie)?.[1] ?? '';
 }
 
-/** Keep the token of an answer where no cookie can be read; null forgets it. */
-export function keepCsrfToken(token) {
-  if (FOREIGN && token) localStorage.setItem('csrf_token', token);
-  if (FOREIGN && token === null) localStorage.removeItem('csrf_token');
-}
+/** Keep the token of an answer where no cookie can be read. */
+export function keepCsrfToken(token) { if (FOREIGN) localStorage.setItem('csrf_token', token); }
 
 /** Return the body of a good answer; raise ApiError for a refusal, NetworkTrouble for a page that is not ours. */
 export function judge(status, body, retryAfter) {
   if (status < 400 && body?.ok !== true) throw new NetworkTrouble(); // a captive portal
-  traffic.answered();
+  if (status < 500) traffic.answered(); // not a proxy on its behalf
   if (status >= 400) throw new ApiError(status, body, seconds(retryAfter));
-  keepCsrfToken(body.csrfToken);
   return body;
 }
 
 /** Send one request and return the answer's body; raise ApiError or NetworkTrouble. */
 export async function request(path, { method = 'GET', json, timeout = TIMING.request } = {}) {
-  const headers = method === 'GET' ? {} : { 'X-CSRF-Token': csrfToken() };
+  const token = csrfToken();
+  const headers = method === 'GET' ? {} : { 'X-CSRF-Token': token };
   if (json) headers['Content-Type'] = 'application/json';
   try {
     const options = { method, headers, credentials: 'include', signal: AbortSignal.timeout(timeout) };
     const answer = await fetch(API + path, { ...options, body: json && JSON.stringify(json) });
-    return judge(answer.status, await answer.json().catch(() => null), answer.headers.get('Retry-After'));
+    const body = judge(answer.status, await answer.json().catch(() => null), answer.headers.get('Retry-After'));
+    if (body.csrfToken && token === csrfToken()) keepCsrfToken(body.csrfToken); // no other tab was quicker
+    return body;
   } catch (error) {
     if (error instanceof ApiError) throw error;
     traffic.missed();

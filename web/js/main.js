@@ -1,13 +1,13 @@
 // Wiring only: the stores, their views, and what each hears of the others.
-
 import { TIMING } from './config.js';
 import { DocumentStore } from './documents.js';
 import { request, traffic } from './http.js';
 import { Network } from './network.js';
-import { UploadQueue, canRetry, isActive } from './queue.js';
+import { UploadQueue, hasFailed, isActive } from './queue.js';
 import { Session, verifyStatus } from './session.js';
 import { mountDropzone, sayLimits } from './ui/dropzone.js';
 import { mountDocuments } from './ui/docs-view.js';
+import { $ } from './ui/dom.js';
 import { mountNews } from './ui/queue-news.js';
 import { mountQueue } from './ui/queue-view.js';
 import { mountSignIn } from './ui/signin.js';
@@ -17,16 +17,18 @@ import { sendFile } from './upload.js';
 const limits = { maxFileBytes: 0, types: [] }; // filled by the server's answer
 const channel = new BroadcastChannel('session');
 const session = new Session({ channel });
-const network = new Network({ probe: () => verifyStatus().then(() => 200, ({ status = 0 }) => status) });
+const network = new Network({ probe: () => verifyStatus().then(() => 200, ({ status }) => (status < 500 ? status : 0)) });
 const queue = new UploadQueue({ send: sendFile, session, network, limits });
 const documents = new DocumentStore({ session, channel });
+let begin = () => {};
+const ready = new Promise((resolve) => { begin = resolve; }); // what comes in sooner waits
 const context = { session, network, queue, limits };
 
-Object.assign(traffic, { answered: () => network.answered(), missed: () => network.check() });
+Object.assign(traffic, { answered: () => network.note(200), missed: () => network.check() });
 network.heed(window);
-
-session.addEventListener('user', forgetAll);
+network.addEventListener('change', () => { if (network.up) start(); });
 session.addEventListener('change', onSession);
+session.addEventListener('user', () => { queue.clear(); documents.clear(); });
 queue.addEventListener('stored', ({ detail: { file } }) => documents.prepend(file));
 queue.addEventListener('unsure', () => setTimeout(() => documents.expire(), TIMING.settle));
 for (const type of ['add', 'change', 'remove']) queue.addEventListener(type, guardLeaving);
@@ -35,45 +37,38 @@ mountQueue(queue, context);
 mountNews(queue, limits, mountViews(context));
 mountDocuments(documents, context);
 mountSignIn(session);
-mountDropzone({ open: () => session.user !== null && limits.types.length > 0, limits, onFiles: (files) => queue.add(files) });
+mountDropzone({
+  open: () => !$('app-view').hidden && !document.querySelector('dialog[open]'),
+  onFiles: (files) => ready.then(() => queue.add(files)),
+  limits,
+});
 
 addEventListener('pageshow', ({ persisted }) => { if (persisted) session.check().catch(() => {}); });
-addEventListener('focus', () => documents.ensure());
-document.addEventListener('visibilitychange', () => { if (!document.hidden) documents.ensure(); });
-network.addEventListener('change', () => { if (network.up) start(); });
+for (const type of ['focus', 'visibilitychange']) addEventListener(type, () => document.hidden || documents.ensure());
 start();
 
-/** Learn the limits and who is signed in, as far as that is not known yet; a lost connection brings us here again. */
+/** Learn the limits and who is signed in, as far as that is not known yet; a connection that is back calls again. */
 async function start() {
   try {
-    if (!limits.types.length) Object.assign(limits, await request('/api/limits'));
-    sayLimits(limits);
-    if (session.state === 'unknown') await session.check();
+    const answers = [limits.types.length ? limits : request('/api/limits'), session.state === 'unknown' && session.check()];
+    sayLimits(Object.assign(limits, (await Promise.all(answers))[0]));
     documents.ensure();
-  } catch {
-    // the network store has been told, and calls again
+    begin();
+  } catch (error) {
+    if (error.status) network.note(0); // an answer, but a broken one
   }
 }
 
+/** After a sign-out nothing of it is left to see, but files that are still to be sent wait for their owner. */
 function onSession() {
-  const left = session.state === 'out' && session.reason !== 'ended';
   if (session.active) documents.ensure();
-  if (left) documents.clear();
-  if (left && !session.user) queue.clear();
-  if (left && session.user && !queue.all((item) => isActive(item) || canRetry(item)).length) session.forget();
-}
-
-function forgetAll() {
-  queue.clear();
+  if (session.active || session.reason === 'ended') return;
   documents.clear();
+  if (!session.user) return queue.clear();
+  if (!queue.all((item) => isActive(item) || hasFailed(item)).length) session.forget();
 }
 
 /** Warn before the page is left, but only while something would be lost. */
 function guardLeaving() {
-  const change = queue.all(isActive).length ? addEventListener : removeEventListener;
-  change('beforeunload', warn);
-}
-
-function warn(event) {
-  event.preventDefault();
+  window.onbeforeunload = queue.all(isActive).length ? (event) => event.preventDefault() : null;
 }

@@ -1,29 +1,30 @@
 // The files on their way. Each row is PENDING, UPLOADING, SUCCESS, FAILED or CANCELLED; three upload at once.
-
-import { TIMING, WORKERS } from './config.js';
+import { TIMING } from './config.js';
 import { deliver } from './delivery.js';
 import { SignedOut } from './session.js';
 import { typeOf, validate } from './validate.js';
 
+const WORKERS = 3; // uploads in flight at once
+const AT_ONCE = 50; // files looked into before the page draws breath: each is opened
 const NEXT = {
   PENDING: ['UPLOADING', 'CANCELLED'],
   UPLOADING: ['SUCCESS', 'FAILED', 'CANCELLED', 'PENDING'],
-  FAILED: ['PENDING'],
-  CANCELLED: ['PENDING'],
-  SUCCESS: [],
+  FAILED: ['PENDING'], CANCELLED: ['PENDING'], SUCCESS: [],
 };
 
+const isUploading = ({ status }) => status === 'UPLOADING';
+
 /** Tell whether a row waits or is on its way. */
-export const isActive = ({ status }) => status === 'PENDING' || status === 'UPLOADING';
+export const isActive = (item) => item.status === 'PENDING' || isUploading(item);
 
-/** Tell whether a row can be tried again: not what was refused unsent, nor a file that is gone. */
-export const canRetry = ({ status, refusal, error }) =>
-  status === 'CANCELLED' || (status === 'FAILED' && !refusal && error?.code !== 'changed');
+/** Tell whether a row failed and can be tried again: not what was refused unsent, nor a file that is gone. */
+export const hasFailed = ({ status, refusal, error }) => status === 'FAILED' && !refusal && error.code !== 'changed';
 
-/**
- * Knows `items` by id. Emits `add` {items, duplicates}, `change` {item}, `remove` {ids}, `stored` {file}, and
- * `unsure` when a cancelled upload may have arrived. `send`, `session`, `network` and `timing` can be fakes.
- */
+/** Tell whether a row can be tried again. */
+export const canRetry = (item) => item.status === 'CANCELLED' || hasFailed(item);
+
+/** Knows `items` by id. Emits `add` {items, duplicates}, `change` {item}, `remove` {ids}, `stored` {file}, and
+ * `unsure` when a cancelled upload may have arrived. `send`, `session`, `network` and `timing` can be fakes. */
 export class UploadQueue extends EventTarget {
   items = new Map();
   #adding = Promise.resolve();
@@ -33,7 +34,7 @@ export class UploadQueue extends EventTarget {
     super();
     this.tools = { send, session, network, limits, timing };
     session.addEventListener('change', () => this.#pump());
-    network.addEventListener('change', () => (network.up ? this.#pump() : this.#recall()));
+    network.addEventListener('change', () => (network.up ? this.#pump() : this.#stop('PENDING', ...this.all(isUploading))));
   }
 
   /** Add files in their order: `[{file, folder}]`. Those that cannot be sent become rows that say why. */
@@ -44,10 +45,8 @@ export class UploadQueue extends EventTarget {
 
   /** Give rows up; what is on its way is aborted and the next ones start at once. */
   cancel(...items) {
-    for (const item of items.filter(isActive)) {
-      this.#stop(item, 'CANCELLED');
-      if (item.sent) this.#emit('unsure');
-    }
+    this.#stop('CANCELLED', ...items.filter(isActive));
+    if (items.some((item) => item.sent && item.status === 'CANCELLED')) this.#emit('unsure');
     this.#pump();
   }
 
@@ -67,45 +66,46 @@ export class UploadQueue extends EventTarget {
 
   /** Forget everything: another account has signed in, or nobody has. */
   clear() {
-    for (const item of this.all(isActive)) this.#stop(item, 'CANCELLED');
+    this.#stop('CANCELLED', ...this.all(isActive));
     this.remove(...this.all());
   }
 
   /** Return the rows of which `holds` is true. */
-  all(holds = () => true) {
-    return [...this.items.values()].filter(holds);
-  }
+  all(holds = () => true) { return [...this.items.values()].filter(holds); }
 
   async #add(candidates) {
     const { session, limits } = this.tools;
     const { user } = session;
-    const seen = new Set(this.all(isActive).map(({ file }) => fingerprint(file)));
+    const seen = new Set(this.all(isActive).map((item) => item.print));
     const [items, duplicates] = [[], []];
-    for (const { file, folder } of candidates) {
-      if (seen.has(fingerprint(file))) duplicates.push(file.name);
-      else items.push(this.#item(file, folder ? 'folder' : ''));
-      seen.add(fingerprint(file));
+    const check = async ({ file, folder }) => {
+      const item = this.#item(file);
+      if (seen.has(item.print)) return duplicates.push(file.name);
+      seen.add(item.print);
+      items.push(item);
+      item.refusal = folder ? 'folder' : await validate(file, limits);
+    };
+    for (let at = 0; at < candidates.length; at += AT_ONCE) {
+      await Promise.all(candidates.slice(at, at + AT_ONCE).map(check));
+      await new Promise((wake) => { setTimeout(wake); });
     }
-    await Promise.all(items.map(async (item) => { item.refusal ||= await validate(item.file, limits); }));
     if (session.user?.id !== user?.id) return;
-    for (const item of items) {
-      item.status = item.refusal ? 'FAILED' : 'PENDING';
-      this.items.set(item.id, item);
-    }
+    for (const item of items) this.items.set(item.id, Object.assign(item, { status: item.refusal ? 'FAILED' : 'PENDING' }));
     this.#emit('add', { items, duplicates });
     this.#pump();
   }
 
   /** Return a new row; reading the size pins the file as it is now. */
-  #item(file, refusal) {
+  #item(file) {
     const { mimetype } = typeOf(file.name, this.tools.limits) ?? {};
-    const facts = { id: newId(), file, name: file.name.normalize('NFC'), size: file.size, mimetype, refusal };
+    const print = `${file.size}/${file.lastModified}/${file.name}`;
+    const facts = { id: newId(), file, print, name: file.name.normalize('NFC'), size: file.size, mimetype, refusal: '' };
     return { ...facts, turn: ++this.#turn, phase: '', loaded: 0, sent: false, error: null, retryAt: 0, run: null };
   }
 
   #pump() {
     const { session, network } = this.tools;
-    const free = WORKERS - this.all(({ status }) => status === 'UPLOADING').length;
+    const free = WORKERS - this.all(isUploading).length;
     if (free <= 0 || !session.active || !network.up) return;
     const waiting = this.all(({ status }) => status === 'PENDING').sort((a, b) => a.turn - b.turn);
     for (const item of waiting.slice(0, free)) this.#work(item);
@@ -138,15 +138,13 @@ export class UploadQueue extends EventTarget {
     this.#emit('change', { item });
   }
 
-  #recall() {
-    for (const item of this.all(({ status }) => status === 'UPLOADING')) this.#stop(item, 'PENDING');
-  }
-
-  #stop(item, status) {
-    const { run } = item;
-    item.run = null;
-    this.#to(item, status);
-    run?.abort();
+  #stop(status, ...items) {
+    for (const item of items) {
+      const { run } = item;
+      item.run = null;
+      this.#to(item, status);
+      run?.abort();
+    }
   }
 
   #to(item, status) {
@@ -155,14 +153,8 @@ export class UploadQueue extends EventTarget {
     this.#emit('change', { item });
   }
 
-  #emit(type, detail = {}) {
-    this.dispatchEvent(new CustomEvent(type, { detail }));
-  }
+  #emit(type, detail = {}) { this.dispatchEvent(new CustomEvent(type, { detail })); }
 }
-
-const fingerprint = ({ name, size, lastModified }) => `${size}/${lastModified}/${name}`;
 
 /** Return 128 random bits in hex; `crypto.randomUUID` is missing on plain http. */
-function newId() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
+const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');

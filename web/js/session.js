@@ -1,5 +1,4 @@
 // Who is signed in, and one refresh at a time: in this tab by one promise, across tabs by a Web Lock or the cookie.
-
 import { TIMING } from './config.js';
 import { FOREIGN, NetworkTrouble, csrfToken, keepCsrfToken, request } from './http.js';
 
@@ -7,23 +6,16 @@ import { FOREIGN, NetworkTrouble, csrfToken, keepCsrfToken, request } from './ht
 export class SignedOut extends Error {}
 
 /** Ask whose session this is; the server's cheapest answer, and so the network's probe too. */
-export function verifyStatus() {
-  return request('/api/auth/verify-status', { method: 'POST', timeout: TIMING.probe });
-}
+export const verifyStatus = () => request('/api/auth/verify-status', { method: 'POST', timeout: TIMING.probe });
 
-/**
- * Knows `state` (unknown, active, out), `user`, and in `reason` why it ended (ended, left, other). Emits `change`, `needed`
+/** Knows `state` (unknown, active, out), `user`, and in `reason` why it ended (ended, left, other). Emits `change`, `needed`
  * when something cannot go on without a session, and `user` before another account takes over. The CSRF token names the
- * generation: it changes with every refresh, for all tabs.
- */
+ * generation: it changes with every refresh, for all tabs. */
 export class Session extends EventTarget {
-  state = 'unknown';
-  user = null;
-  reason = '';
+  state = 'unknown'; user = null; reason = '';
   #known = ''; // the generation that is known to be this user's
   #expires = 0;
-  #identifying = null;
-  #refreshing = null;
+  #identifying = null; #refreshing = null;
 
   constructor({ channel, timing = TIMING }) {
     super();
@@ -31,9 +23,7 @@ export class Session extends EventTarget {
     channel.addEventListener('message', ({ data }) => this.#hear(data));
   }
 
-  get active() {
-    return this.state === 'active';
-  }
+  get active() { return this.state === 'active'; }
 
   /** Find out who is signed in, if anybody; raise NetworkTrouble. */
   async check() {
@@ -54,9 +44,7 @@ export class Session extends EventTarget {
   }
 
   /** Ask the server before the next request: it may have ended the session. */
-  distrust() {
-    this.#known = '';
-  }
+  distrust() { this.#known = ''; }
 
   /** Run `send` in a fresh session, and once more after a 401 and a refresh. */
   async authorised(send) {
@@ -72,11 +60,6 @@ export class Session extends EventTarget {
     }
   }
 
-  /** Send an API request in a fresh session; see `request`. */
-  call(path, options) {
-    return this.authorised(() => request(path, options));
-  }
-
   /** Sign in; another account than before empties the stores first. Raises ApiError, NetworkTrouble. */
   async signIn(email, password) {
     const body = await request('/api/auth/login', { method: 'POST', json: { email, password } });
@@ -87,25 +70,16 @@ export class Session extends EventTarget {
 
   /** Sign out here and in every tab; raise NetworkTrouble or ApiError, and stay signed in, when that cannot be. */
   async signOut() {
-    const leave = async () => {
-      await request('/api/auth/logout', { method: 'POST' });
-      keepCsrfToken(null);
-      this.channel.postMessage({ type: 'signed-out' });
-    };
-    await this.authorised(leave).catch(unlessSignedOut);
+    await this.authorised(() => request('/api/auth/logout', { method: 'POST' })).catch(unlessSignedOut);
+    keepCsrfToken('');
+    this.channel.postMessage({ type: 'signed-out', user: this.user });
     this.forget();
   }
 
   /** Let the sign-in page be shown instead of asking for this user's password. */
-  forget() {
-    this.user = null;
-    this.#end('left');
-  }
+  forget() { this.#end('left', null); }
 
-  #identify() {
-    this.#identifying ??= this.#ask().finally(() => { this.#identifying = null; });
-    return this.#identifying;
-  }
+  #identify() { return (this.#identifying ??= this.#ask().finally(() => { this.#identifying = null; })); }
 
   async #ask() {
     const seen = csrfToken();
@@ -115,9 +89,10 @@ export class Session extends EventTarget {
       return verifyStatus();
     });
     const user = { id: body.userId, email: body.email };
-    if (!this.user || this.user.id === user.id) return this.#activate(user, body);
-    this.#end('other');
-    throw new SignedOut();
+    const stranger = () => this.user && this.user.id !== user.id;
+    if (stranger()) this.#end('other'); // whoever hears it may forget the user
+    if (stranger()) throw new SignedOut();
+    this.#activate(user, body);
   }
 
   #activate(user, body) {
@@ -127,8 +102,8 @@ export class Session extends EventTarget {
     this.dispatchEvent(new Event('change'));
   }
 
-  #end(reason) {
-    Object.assign(this, { state: 'out', reason });
+  #end(reason, user = this.user) {
+    Object.assign(this, { state: 'out', reason, user });
     this.dispatchEvent(new Event('change'));
   }
 
@@ -143,13 +118,12 @@ export class Session extends EventTarget {
   async #locked(refresh) {
     if (!navigator.locks) return refresh(); // plain http in a local network
     let granted = false;
+    const once = () => { granted = true; return refresh(); };
     const signal = AbortSignal.timeout(this.timing.lock);
-    try {
-      return await navigator.locks.request('session-refresh', { signal }, () => { granted = true; return refresh(); });
-    } catch (error) {
+    return navigator.locks.request('session-refresh', { signal }, once).catch((error) => {
       if (granted) throw error;
       return refresh();
-    }
+    });
   }
 
   /** Refresh unless another tab has since `seen`; return whether there is a session. Raises NetworkTrouble. */
@@ -169,11 +143,9 @@ export class Session extends EventTarget {
 
   #hear({ type, user }) {
     const mine = !this.user || this.user.id === user?.id;
-    if (type === 'signed-out' && this.active) this.#end('left');
+    if (type === 'signed-out' && this.active && mine) this.#end('left');
     if (type === 'signed-in' && (this.active || mine)) this.#identify().catch(() => {});
   }
 }
 
-function unlessSignedOut(error) {
-  if (!(error instanceof SignedOut)) throw error;
-}
+function unlessSignedOut(error) { if (!(error instanceof SignedOut)) throw error; }

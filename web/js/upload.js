@@ -1,12 +1,9 @@
 // One file on its way: XMLHttpRequest, because fetch tells nothing of an upload's progress.
-
 import { API } from './config.js';
-import { NetworkTrouble, csrfToken, judge } from './http.js';
+import { NetworkTrouble, Stalled, csrfToken, judge } from './http.js';
 
-/**
- * Send `item` and return the stored file's record; raise ApiError, NetworkTrouble ("network", "stall") or the
- * signal's reason. `onProgress(loaded, sent)` tells the bytes on their way and whether the last one has left.
- */
+/** Send `item` and return the stored file's record; raise ApiError, NetworkTrouble, Stalled or the signal's reason.
+ * `onProgress(loaded, sent)` tells the bytes on their way and whether the last one has left. */
 export async function sendFile(item, { signal, onProgress, timing }) {
   const xhr = new XMLHttpRequest();
   let [moved, sent, watchdog] = [performance.now(), false, 0];
@@ -20,7 +17,7 @@ export async function sendFile(item, { signal, onProgress, timing }) {
       xhr.onerror = () => reject(new NetworkTrouble());
       signal.addEventListener('abort', () => { xhr.abort(); reject(signal.reason); }, { once: true });
       watchdog = setInterval(() => {
-        if (performance.now() - moved > (sent ? timing.finish : timing.stall)) reject(new NetworkTrouble('stall'));
+        if (performance.now() - moved > (sent ? timing.finish : timing.stall)) reject(new Stalled());
       }, timing.watch);
       start(xhr, item);
     });

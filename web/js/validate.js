@@ -1,6 +1,4 @@
 // What can be known of a file before it is sent. Never stricter than the server, whose verdict counts.
-
-const HEAD = 1024; // bytes within which a PDF's header may stand
 const SNIFF = {
   '.pdf': (head) => head.includes('%PDF-'),
   '.docx': (head) => head.startsWith('PK\x03\x04'),
@@ -20,13 +18,11 @@ export async function validate(file, limits) {
   if (!type) return 'type';
   if (file.size > limits.maxFileBytes) return 'size';
   if (file.size === 0) return 'empty';
-  const head = await file.slice(0, HEAD).arrayBuffer().catch(() => null);
+  const head = await file.slice(0, 1024).arrayBuffer().catch(() => null);
   if (!head) return 'changed';
   const fits = SNIFF[type.extension]?.(String.fromCharCode(...new Uint8Array(head))) ?? true;
   return fits ? '' : 'content';
 }
 
 /** Tell whether `file` can still be read: it cannot once it was moved, edited or deleted. */
-export async function isReadable(file) {
-  return file.slice(0, 1).arrayBuffer().then(() => true, () => false);
-}
+export const isReadable = (file) => file.slice(0, 1).arrayBuffer().then(() => true, () => false);

@@ -1,12 +1,10 @@
 // What is said when a file is refused or an upload fails: one sentence for each reason.
-
 import { bytes, count } from './format.js';
 
+const OR = new Intl.ListFormat('en-GB', { type: 'disjunction' });
+
 /** Return the accepted types as people say them: "PDF, DOCX or TXT". */
-export function typesText({ types }) {
-  const names = types.map((type) => type.extension.slice(1).toUpperCase());
-  return names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
-}
+export const typesText = ({ types }) => OR.format(types.map((type) => type.extension.slice(1).toUpperCase()));
 
 /** Return why a file was not added, or cannot be sent any more; `code` is `validate`'s. */
 export function refusalText(code, limits, size = 0) {

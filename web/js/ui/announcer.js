@@ -1,43 +1,28 @@
 // What is said to those who do not see the page: one polite voice, one urgent, neither chattering.
-
 import { TIMING } from '../config.js';
 import { $ } from './dom.js';
 
-/** Say `text`; an alert at once and never dropped, anything else when the window has the focus, the latest only. */
-export function announce(text, { alert = false } = {}) {
-  voices ??= { polite: new Voice($('announcer-status'), false), urgent: new Voice($('announcer-alert'), true) };
-  voices[alert ? 'urgent' : 'polite'].say(text);
+/** Return a function that says a text; urgent ones are all said, of the others the latest, once the window has the focus. */
+function voice(element, urgent) {
+  let [next, spoken, timer, clearing] = ['', -Infinity, 0, 0];
+  const speak = () => {
+    element.textContent = next;
+    [next, spoken] = ['', performance.now()];
+    clearTimeout(clearing); // an emptied voice can say the same again
+    clearing = setTimeout(() => { element.textContent = ''; }, TIMING.speakClear);
+  };
+  const wait = (least) => {
+    clearTimeout(timer);
+    timer = setTimeout(speak, Math.max(least, spoken + TIMING.speakGap - performance.now()));
+  };
+  addEventListener('focus', () => { if (next) wait(TIMING.speakAfterFocus); });
+  return (text) => {
+    next = urgent && next ? `${next} ${text}` : text;
+    if (urgent || document.hasFocus()) wait(0);
+  };
 }
 
-let voices = null;
+const [polite, urgent] = [voice($('announcer-status'), false), voice($('announcer-alert'), true)];
 
-class Voice {
-  #element;
-  #urgent;
-  #next = '';
-  #timer = 0;
-  #spoken = -Infinity;
-  #clearing = 0;
-
-  constructor(element, urgent) {
-    [this.#element, this.#urgent] = [element, urgent];
-    addEventListener('focus', () => { if (this.#next) this.#wait(TIMING.speakAfterFocus); });
-  }
-
-  say(text) {
-    this.#next = this.#urgent && this.#next ? `${this.#next} ${text}` : text;
-    if (this.#urgent || document.hasFocus()) this.#wait(0);
-  }
-
-  #wait(least) {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#speak(), Math.max(least, this.#spoken + TIMING.speakGap - performance.now()));
-  }
-
-  #speak() {
-    this.#element.textContent = this.#next;
-    [this.#next, this.#spoken] = ['', performance.now()];
-    clearTimeout(this.#clearing); // an emptied voice can say the same again
-    this.#clearing = setTimeout(() => { this.#element.textContent = ''; }, TIMING.speakClear);
-  }
-}
+/** Say `text`. An alert waits for nothing and is never dropped. */
+export const announce = (text, { alert = false } = {}) => (alert ? urgent : polite)(text);

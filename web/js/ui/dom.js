@@ -1,5 +1,4 @@
 // The few things every view does with the document.
-
 import { TIMING } from '../config.js';
 
 /** Return the element with this id. */
@@ -11,7 +10,16 @@ export const clone = (id) => $(id).content.firstElementChild.cloneNode(true);
 /** Return a function that runs `act` once, a frame after the first of many calls. */
 export function soon(act) {
   let timer = 0;
-  return () => {
-    timer ||= setTimeout(() => { timer = 0; act(); }, TIMING.frame);
-  };
+  return () => { timer ||= setTimeout(() => { timer = 0; act(); }, TIMING.frame); };
+}
+
+/** Ask before something is lost; only `yes`, the name of the deed, means yes. `title` is texts and nodes. */
+export function ask({ title, text, yes }) {
+  const dialog = $('confirm');
+  $('confirm-h').replaceChildren(...title);
+  [$('confirm-text').textContent, $('confirm-yes').textContent, dialog.returnValue] = [text, yes, ''];
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true });
+  });
 }

@@ -1,5 +1,4 @@
 // What is said of the queue: aloud, and in the window's title.
-
 import { TIMING } from '../config.js';
 import { count, shown } from '../format.js';
 import { isActive } from '../queue.js';
@@ -10,51 +9,47 @@ import { soon } from './dom.js';
 /** Tell what happens in `queue`; `onTitle(prefix)` gets "(3/12) Uploading – " while files are on their way. */
 export function mountNews(queue, limits, onTitle) {
   const batch = new Set(); // what came in since the queue was last idle
-  let quarter = 0;
-  let failedAt = -Infinity;
+  let [quarter, failedAt] = [0, -Infinity];
 
   const tell = soon(() => {
-    const items = [...batch].filter((item) => queue.items.has(item.id));
+    const items = [...batch].filter(({ id }) => queue.items.has(id));
     const active = items.filter(isActive);
+    const reached = quarterOf(items, active);
     onTitle(active.length ? `(${items.length - active.length}/${items.length}) Uploading – ` : '');
-    if (active.length) quarter = Math.max(quarter, tellQuarter(items, active, quarter));
-    else if (items.length) tellEnd(items);
+    if (active.length && reached > quarter) announce(`${reached * 25} % uploaded`);
+    quarter = active.length ? Math.max(quarter, reached) : 0;
     if (active.length) return;
+    if (items.length) announce(sum(items));
     batch.clear();
-    quarter = 0;
   });
 
   queue.addEventListener('add', ({ detail: { items, duplicates } }) => {
-    const refused = items.filter((item) => item.refusal).length;
-    const added = items.length - refused;
-    const news = [];
-    if (added || refused) news.push(`${count(added)} added${refused ? `, ${refused} refused` : ''}.`);
-    if (duplicates.length === 1) news.push(`${shown(duplicates[0])} is already in the list.`);
-    if (duplicates.length > 1) news.push(`${count(duplicates.length)} are already in the list.`);
-    announce(news.join(' '));
-    for (const item of items) if (!item.refusal) batch.add(item);
+    const fresh = items.filter((item) => !item.refusal);
+    const refused = items.length - fresh.length;
+    const known = duplicates.length === 1 ? `${shown(duplicates[0])} is` : `${count(duplicates.length)} are`;
+    const added = items.length ? `${count(fresh.length)} added${refused ? `, ${refused} refused` : ''}. ` : '';
+    announce(`${added}${duplicates.length ? `${known} already in the list` : ''}`.trim());
+    for (const item of fresh) batch.add(item);
     tell();
   });
   queue.addEventListener('change', ({ detail: { item } }) => {
-    if (item.status === 'PENDING') batch.add(item); // a retry
-    if (item.status === 'FAILED' && performance.now() - failedAt > TIMING.burst) {
-      announce(`1 file failed: ${shown(item.name)}. ${failureText(item.error, limits)}`, { alert: true });
-    }
-    if (item.status === 'FAILED') failedAt = performance.now();
+    if (isActive(item)) batch.add(item); // a retry
+    const failed = item.status === 'FAILED';
+    const news = failed && performance.now() - failedAt > TIMING.burst;
+    if (news) announce(`1 file failed: ${shown(item.name)}. ${failureText(item.error, limits)}`, { alert: true });
+    if (failed) failedAt = performance.now();
     tell();
   });
   queue.addEventListener('remove', tell);
 }
 
-function tellQuarter(items, active, before) {
-  const all = items.reduce((sum, item) => sum + item.size, 0);
-  const left = active.reduce((sum, item) => sum + item.size - Math.min(item.loaded, item.size), 0);
-  const quarter = Math.floor(4 * (1 - left / all));
-  if (quarter > before && quarter < 4) announce(`${quarter * 25} % uploaded`);
-  return quarter;
+function quarterOf(items, active) {
+  const all = items.reduce((total, { size }) => total + size, 0);
+  const left = active.reduce((total, { size, loaded }) => total + Math.max(0, size - loaded), 0);
+  return Math.min(3, Math.floor(4 * (1 - left / all)));
 }
 
-function tellEnd(items) {
-  const [done, failed] = ['SUCCESS', 'FAILED'].map((status) => items.filter((item) => item.status === status).length);
-  if (done || failed) announce(`${count(done)} uploaded${failed ? `, ${failed} failed` : ''}.`);
+function sum(items) {
+  const [done, failed, gone] = ['SUCCESS', 'FAILED', 'CANCELLED'].map((s) => items.filter(({ status }) => status === s).length);
+  return `${count(done)} uploaded${failed ? `, ${failed} failed` : ''}${gone ? `, ${gone} cancelled` : ''}`;
 }

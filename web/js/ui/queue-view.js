@@ -1,10 +1,11 @@
 // The rows of the queue: each shows one file and offers what can be done with it.
-
 import { TIMING } from '../config.js';
 import { badge, bytes, shown, splitName } from '../format.js';
-import { canRetry, isActive } from '../queue.js';
+import { canRetry, hasFailed, isActive } from '../queue.js';
 import { failureText, refusalText } from '../words.js';
 import { $, clone, soon } from './dom.js';
+
+const DONE = { PENDING: 'Waiting', SUCCESS: 'Uploaded', CANCELLED: 'Cancelled' };
 
 /** Keep the queue's section as `queue` says; `session`, `network` and `limits` explain why a row waits or failed. */
 export function mountQueue(queue, context) {
@@ -26,8 +27,7 @@ export function mountQueue(queue, context) {
   });
   queue.addEventListener('change', ({ detail: { item } }) => touch(item));
   queue.addEventListener('remove', ({ detail: { ids } }) => {
-    for (const id of ids) rows.get(id).remove();
-    for (const id of ids) rows.delete(id);
+    for (const id of ids) { rows.get(id).remove(); rows.delete(id); }
     patchHead(queue);
   });
   for (const store of [context.session, context.network]) {
@@ -48,12 +48,11 @@ export function mountQueue(queue, context) {
     else if (button && isActive(item)) act(() => queue.cancel(item), [retry]);
     else if (button) act(() => queue.remove(item), [above?.querySelector('.x')]);
   });
-  $('retry-failed').addEventListener('click', () => act(() => queue.retry(...queue.all(failed)), [$('retry-failed')]));
-  $('clear-finished').addEventListener('click', () => act(() => queue.remove(...queue.all(finished)), [$('clear-finished')]));
+  $('retry-failed').addEventListener('click', () => act(() => queue.retry(...queue.all(hasFailed)), [$('retry-failed')]));
+  $('clear-finished').addEventListener('click', () => act(() => queue.remove(...queue.all(isFinished)), [$('clear-finished')]));
 }
 
-const failed = (item) => item.status === 'FAILED' && canRetry(item);
-const finished = (item) => !isActive(item) && !failed(item);
+const isFinished = (item) => !isActive(item) && !hasFailed(item);
 
 function make(item) {
   const row = clone('row-template');
@@ -78,24 +77,19 @@ function patch(row, item, context, touch) {
   find('.x').ariaLabel = `${isActive(item) ? 'Cancel upload of' : 'Remove'} ${shown(item.name)}`;
   bar.hidden = item.status !== 'UPLOADING';
   if (item.phase === 'finishing') bar.removeAttribute('value');
-  else bar.value = percent(item);
+  else if (!bar.hidden) bar.value = percent(item);
   if (item.phase === 'retrying') setTimeout(touch, TIMING.tick, item);
 }
 
-/** Never 100: only the answer makes an upload complete. */
-function percent({ loaded, size }) {
-  return Math.min(99, Math.floor((loaded / size) * 100));
-}
+const percent = ({ loaded, size }) => Math.min(99, Math.floor((100 * loaded) / (size || 1))); // 100 is the answer's
 
 function describe(item, { session, network, limits }) {
   const { status, phase, size, error, refusal } = item;
   if (refusal) return `Not added. ${refusalText(refusal, limits, size)}`;
   if (status === 'FAILED') return `Not uploaded. ${failureText(error, limits)}`;
-  if (status === 'SUCCESS') return `Uploaded · ${bytes(size)}`;
-  if (status === 'CANCELLED') return `Cancelled · ${bytes(size)}`;
   if (status === 'PENDING' && !network.up) return 'Waiting for connection';
   if (status === 'PENDING' && !session.active) return 'Waiting for sign-in';
-  if (status === 'PENDING') return `Waiting · ${bytes(size)}`;
+  if (status !== 'UPLOADING') return `${DONE[status]} · ${bytes(size)}`;
   if (phase === 'finishing') return 'Finishing… sent, waiting for the server';
   if (phase === 'retrying') return failureText(error, limits, Math.max(1, Math.ceil((item.retryAt - Date.now()) / 1000)));
   const [loaded] = bytes(Math.min(item.loaded, size), size).split(' ');
@@ -106,7 +100,7 @@ function patchHead(queue) {
   const items = queue.all();
   const [done, bad] = ['SUCCESS', 'FAILED'].map((status) => items.filter((item) => item.status === status).length);
   $('queue').hidden = !items.length;
-  $('retry-failed').hidden = !items.some(failed);
-  $('clear-finished').hidden = !items.some(finished);
+  $('retry-failed').hidden = !items.some(hasFailed);
+  $('clear-finished').hidden = !items.some(isFinished);
   $('queue-summary').textContent = `${done} of ${items.length} uploaded${bad ? ` · ${bad} failed` : ''}`;
 }

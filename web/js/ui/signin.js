@@ -1,5 +1,4 @@
 // The sign-in form: one, on its page at first and in a dialog when a session ends.
-
 import { $ } from './dom.js';
 
 /** Let the form sign in; `session` announces the success. */
@@ -9,19 +8,16 @@ export function mountSignIn(session) {
 
   function complain(text, ...fields) {
     $('sign-in-error').textContent = text;
-    for (const field of [email, password]) {
-      field.toggleAttribute('aria-invalid', fields.includes(field));
-      field.setAttribute('aria-describedby', fields.includes(field) ? 'sign-in-error' : '');
-    }
+    for (const field of [email, password]) field.ariaInvalid = String(fields.includes(field));
     fields[0]?.focus();
   }
 
-  show.addEventListener('click', () => {
-    const visible = password.type === 'password';
+  function reveal(visible) {
     password.type = visible ? 'text' : 'password';
-    show.setAttribute('aria-pressed', visible);
-  });
+    show.ariaPressed = String(visible);
+  }
 
+  show.addEventListener('click', () => reveal(password.type === 'password'));
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     if (button.ariaBusy === 'true') return;
@@ -32,12 +28,11 @@ export function mountSignIn(session) {
       await session.signIn(email.value.trim(), password.value);
       complain('');
       form.reset();
-      if (password.type === 'text') show.click();
+      reveal(false);
     } catch (error) {
-      if (error.status === 401) complain(error.told, password, email);
-      else complain(error.told || "The server can't be reached. Check your connection and try again.");
-    } finally {
-      button.ariaBusy = 'false';
+      const reason = error.told || "The server can't be reached. Check your connection and try again.";
+      complain(reason, ...(error.status === 401 ? [password, email] : []));
     }
+    button.ariaBusy = 'false';
   });
 }

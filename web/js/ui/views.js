@@ -1,36 +1,31 @@
 // What the page shows: the sign-in page or the app, the dialog and the banner over it, and the title.
-
 import { count } from '../format.js';
 import { isActive } from '../queue.js';
 import { announce } from './announcer.js';
-import { ask } from './confirm.js';
-import { $ } from './dom.js';
+import { $, ask } from './dom.js';
 
 const WHY = {
   ended: () => 'Your session has ended. Sign in to continue.',
   left: () => 'You have signed out in another tab. Sign in to continue.',
-  other: (user) => `Somebody else has signed in in another tab. Sign in as ${user.email} to continue.`,
+  other: ({ email }) => `Somebody else has signed in in another tab. Sign in as ${email} to continue.`,
 };
 
 /** Show what `session` and `network` say; return the setter of the title's prefix. */
 export function mountViews({ session, network, queue }) {
   const dialog = $('sign-in-again');
-  let view = '';
-  let prefix = '';
-  let shown = '';
-  let act = () => {};
-
+  let [view, prefix, said] = ['', '', ''];
   const title = () => { document.title = `${prefix}${view === 'sign-in-view' ? 'Sign in – ' : ''}Documents`; };
   const inPlace = () => session.state === 'out' && session.user !== null;
-  const why = () => {
-    const active = queue.all(isActive).length;
-    const waiting = active ? ` ${count(active)} ${active === 1 ? 'is' : 'are'} waiting.` : '';
-    return WHY[session.reason](session.user) + waiting;
-  };
+
+  function why() {
+    const waiting = queue.all(isActive).length;
+    const files = waiting ? ` ${count(waiting)} ${waiting === 1 ? 'is' : 'are'} waiting.` : '';
+    return WHY[session.reason](session.user) + files;
+  }
 
   function askAgain() {
     if (!inPlace() || dialog.open) return;
-    if (document.querySelector('dialog[open]')) $('confirm').close('');
+    $('confirm').close('');
     $('again-text').textContent = why();
     $('again-form').append($('sign-in'));
     $('email').value = session.user.email;
@@ -39,20 +34,18 @@ export function mountViews({ session, network, queue }) {
   }
 
   function banner() {
-    const offline = navigator.onLine ? 'The server can’t be reached.' : 'You’re offline.';
-    const [text, label, deed] = !network.up ? [`${offline} Uploads will continue when the connection is back.`, 'Try now', () => network.check()]
-      : inPlace() ? [why(), 'Sign in', askAgain] : ['', '', () => {}];
-    if (text && text !== shown) announce(text, { alert: true });
+    const lost = navigator.onLine ? "The server can't be reached." : "You're offline.";
+    const promise = 'Uploads will continue when the connection is back.';
+    const text = !network.up ? `${lost} ${promise}` : inPlace() ? why() : '';
+    if (text && text !== said) announce(text, { alert: true });
     if (!text && document.activeElement === $('banner-action')) $('choose').focus();
-    [shown, act] = [text, deed];
     $('banner').hidden = !text;
-    $('banner-text').textContent = text;
-    $('banner-action').textContent = label;
+    [said, $('banner-text').textContent, $('banner-action').textContent] = [text, text, network.up ? 'Sign in' : 'Try now'];
   }
 
   function show() {
     const page = session.state === 'out' && !session.user;
-    const next = page ? 'sign-in-view' : session.state !== 'unknown' || !network.up ? 'app-view' : '';
+    const next = page ? 'sign-in-view' : session.state === 'unknown' && network.up ? view : 'app-view';
     if (!inPlace()) dialog.close();
     if (page) $('sign-in-card').append($('sign-in'));
     for (const id of ['sign-in-view', 'app-view']) $(id).hidden = id !== next;
@@ -67,16 +60,15 @@ export function mountViews({ session, network, queue }) {
   session.addEventListener('change', () => { show(); askAgain(); });
   session.addEventListener('needed', askAgain);
   network.addEventListener('change', show);
-  $('banner-action').addEventListener('click', () => act());
-  $('again-later').addEventListener('click', () => dialog.close());
+  $('banner-action').addEventListener('click', () => (network.up ? askAgain() : network.check()));
   $('sign-out').addEventListener('click', () => signOut(session, queue));
   return (text) => { prefix = text; title(); };
 }
 
 async function signOut(session, queue) {
-  const active = queue.all(isActive).length;
-  const text = `${count(active)} ${active === 1 ? 'has' : 'have'} not been uploaded yet and will be given up.`;
-  if (active && !(await ask({ title: ['Sign out?'], text, yes: 'Sign out' }))) return;
+  const waiting = queue.all(isActive);
+  const text = `${count(waiting.length)} ${waiting.length === 1 ? 'has' : 'have'} not been uploaded yet and will be given up.`;
+  if (waiting.length && !(await ask({ title: ['Sign out?'], text, yes: 'Sign out' }))) return;
   queue.cancel(...queue.all());
   await session.signOut().catch(() => announce('You are still signed in: the server did not answer.', { alert: true }));
 }
