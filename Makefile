@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes
 
-.PHONY: run dev venv test check lock clean
+.PHONY: run dev venv test check bench lock clean
 
 run: $(VENV)/.run
 	$(BIN)/flask --app wsgi serve
@@ -17,6 +17,9 @@ venv: $(VENV)/.test
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
 
+bench: $(VENV)/.run
+	$(BIN)/python bench/run.py
+
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -28,7 +31,7 @@ lock: $(VENV)/.dev
 	$(BIN)/uv pip compile setup.cfg --quiet --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock" --all-extras -c requirements-test.lock -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find uploadsvc tests migrations bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(VENV)/bin/python:

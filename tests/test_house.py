@@ -7,8 +7,8 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "uploadsvc"
 FLOORS = [
-    {"errors", "filetypes", "storage", "intake", "passwords"},
-    {"config", "extensions", "models", "throttle", "telemetry"},
+    {"errors", "filetypes", "storage", "intake", "credentials"},
+    {"config", "extensions", "models", "throttle", "telemetry", "guard"},
     {"auth", "uploads", "documents", "tokens"},
     {"__init__", "cli", "server"},
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, request, send_from_directory
 
-from . import auth, cli, config, documents, errors, extensions, models, telemetry, uploads
+from . import auth, cli, config, documents, errors, extensions, guard, models, telemetry, uploads
 from .storage import LocalStorage
 
 __all__ = ["create_app", "models"]
@@ -22,8 +22,9 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     telemetry.init_app(app)
     extensions.init_app(app)
     errors.init_app(app)
+    guard.init_app(app)
     auth.init_app(app)
-    app.register_blueprint(uploads.bp)
+    uploads.init_app(app)
     app.register_blueprint(documents.bp)
     app.register_blueprint(cli.bp)
     _serve_client(app, config.ROOT / "web")

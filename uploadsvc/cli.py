@@ -3,7 +3,9 @@
 import fcntl
 import hashlib
 import logging
+import os
 import secrets
+import socket
 import sys
 import threading
 import time
@@ -15,30 +17,44 @@ import flask_migrate
 from flask import Blueprint, Flask, current_app
 from flask.cli import AppGroup
 from sqlalchemy import delete, select
+from sqlalchemy.exc import DatabaseError
 
 from . import server
-from .errors import ApiError
+from .config import ConfigError
+from .errors import ApiError, BadRequest
 from .extensions import db
 from .models import Document, Session, User, now
+from .server import workers
+from .server.channel import BODY_FLOOR
 from .uploads import upload_limits
 
 bp = Blueprint("commands", __name__, cli_group=None)
 users = AppGroup("users", help="Add, list and disable accounts, and set their passwords.")
 bp.cli.add_command(users)
-log = logging.getLogger("uploadsvc.sweep")
+log = logging.getLogger("uploadsvc.cli")
 
 _password_option = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 _SWEEP_EVERY = 3600  # seconds
-_SLOWEST_UPLOAD = 10_000  # bytes a second; a slower one is given up
 
 
 @bp.cli.command("serve")
-def serve() -> None:
+@click.option("--inherited-socket", type=int, hidden=True, help="For workers: the descriptor to listen on.")
+def serve(inherited_socket: int | None) -> None:
     """Set the database up, sweep leftovers, and serve."""
-    _set_up(first_account=True)
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    if inherited_socket is not None:
+        server.run(app, socket.socket(fileno=inherited_socket), supervisor=os.getppid())
+        return
+    _set_up(first_account=True)
+    listener = server.listen(app.config["HOST"], app.config["PORT"])
     threading.Thread(target=_sweep_hourly, args=(app,), daemon=True, name="sweeper").start()
-    server.run(app)
+    host, port = listener.getsockname()[:2]
+    click.echo(f"Serving on http://{host}:{port}")
+    if app.config["WORKERS"] == 1:
+        server.run(app, listener)
+        return
+    log.warning("each worker counts sign-in tries for itself, so WORKERS multiplies the limits")
+    workers.supervise(listener, app.config["WORKERS"], app.config["DRAIN_SECONDS"])
 
 
 @users.command("add")
@@ -124,9 +140,13 @@ def verify() -> None:
 
 def _set_up(first_account: bool = False) -> None:
     """Bring the schema to its newest version; of several starts at once, one does it and the others wait."""
+    os.umask(0o077)
     with (current_app.config["INSTANCE_PATH"] / "migrate.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        flask_migrate.upgrade()
+        try:
+            flask_migrate.upgrade()
+        except DatabaseError as error:
+            raise ConfigError(f"DATABASE_URL cannot be used: {error.orig}.") from error
         if first_account and db.session.scalar(select(User.id).limit(1)) is None:
             _make_first_account()
         db.session.remove()
@@ -135,9 +155,11 @@ def _set_up(first_account: bool = False) -> None:
 def _make_first_account() -> None:
     email, given = current_app.config["ADMIN_EMAIL"], current_app.config["ADMIN_PASSWORD"]
     password = given or secrets.token_urlsafe(12)
-    with _one_line_errors():
+    try:
         User.create(email, password, current_app.config["BCRYPT_ROUNDS"])
         db.session.commit()
+    except BadRequest as error:
+        raise ConfigError(f"ADMIN_EMAIL or ADMIN_PASSWORD cannot be used: {error.message}") from error
     shown = "the password in ADMIN_PASSWORD" if given else password
     click.echo(f"First account: {email} with {shown}\nTo set another: flask --app wsgi users passwd {email}")
 
@@ -176,7 +198,7 @@ def _sweep(older_than: float | None) -> Iterator[str]:
     """Remove what no upload can still be writing, and sessions past their end; yield the paths removed."""
     if older_than is None:
         limits = upload_limits()
-        older_than = max(3600, 2 * (limits.files * limits.file_bytes + limits.overhead) / _SLOWEST_UPLOAD)
+        older_than = max(3600, 2 * limits.request_bytes / BODY_FLOOR)
     db.session.execute(delete(Session).where(Session.expires_at < now()))
     db.session.commit()
 

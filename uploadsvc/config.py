@@ -42,6 +42,12 @@ def _origin(text: str) -> str:
     return text.lower()
 
 
+def _utf8(text: str) -> str:
+    if any("\ud800" <= character <= "\udfff" for character in text):  # bytes that os.environ could not decode
+        raise ValueError("must be UTF-8")
+    return text
+
+
 def _list(cast: Callable[[str], str]) -> Callable[[str], list[str]]:
     return lambda text: [cast(item.strip()) for item in text.split(",") if item.strip()]
 
@@ -91,11 +97,13 @@ SETTINGS = (
     Setting("FRONTEND_URL", "", _list(_origin), "origins of clients served elsewhere; empty: no CORS at all"),
     Setting("PUBLIC_URL", "http://127.0.0.1:4000", _origin, "how people reach the service; https makes cookies Secure"),
     Setting("TRUSTED_PROXY", "", _proxy, "the one proxy whose X-Forwarded-* and X-Request-ID are believed"),
-    Setting("TRUSTED_HOSTS", "", _list(str), "the Host names to answer to; empty: any"),
+    Setting("TRUSTED_HOSTS", "", _list(str.lower), "the Host names to answer to; empty: any"),
     Setting("MAX_FILE_BYTES", str(10 * 1024 * 1024), _whole(1), "a file of exactly this size passes"),
     Setting("MAX_FILES", "20", _whole(1, 1000), "files in one request"),
     Setting("MIN_FREE_BYTES", str(100 * 1024 * 1024), _whole(0), "disk space that uploads leave free"),
     Setting("THREADS", "4", _whole(2, 256), "requests answered at once; one is always kept from password checks"),
+    Setting("WORKERS", "1", _whole(1, 64), "processes on the one socket: when a core is busy and others idle"),
+    Setting("DRAIN_SECONDS", "30", _whole(0, 3600), "time for running uploads to finish when the service is stopped"),
     Setting("ADMIN_EMAIL", "admin@localhost", _email, "the account that the first start makes"),
     Setting("ADMIN_PASSWORD", "", str, "its password; default: random, printed once"),
     Setting("BCRYPT_ROUNDS", "12", _whole(4, 16), "the cost of a password check: 12 is a fifth of a second"),
@@ -112,9 +120,10 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     given: dict[str, Any] = dict(overrides or {})
     config = dict(given)
     for setting in SETTINGS:
-        value = given.get(setting.name, os.environ.get(setting.name, "")) or setting.default
+        value = given.get(setting.name, os.environ.get(setting.name, ""))
+        value = setting.default if value == "" else value
         try:
-            config[setting.name] = setting.cast(value) if isinstance(value, str) else value
+            config[setting.name] = setting.cast(_utf8(value)) if isinstance(value, str) else value
         except ValueError as error:
             _stop(setting.name, str(error))
     instance: Path = config["INSTANCE_PATH"]
@@ -123,6 +132,7 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     try:
         instance.mkdir(mode=0o700, parents=True, exist_ok=True)
         config["UPLOADS_DIR"].mkdir(mode=0o700, parents=True, exist_ok=True)
+        (config["UPLOADS_DIR"] / ".staging").mkdir(mode=0o700, exist_ok=True)
         config["JWT_SECRET"] = config["JWT_SECRET"] or _own_secret(instance / "jwt_secret")
     except OSError as error:
         _stop("INSTANCE_PATH", f"or UPLOADS_DIR cannot be written: {error.strerror} ({error.filename})")
@@ -135,8 +145,12 @@ def check(config: Mapping[str, Any]) -> None:
     secret = config["JWT_SECRET"]
     if len(secret.encode()) < _MIN_SECRET_BYTES or secret in _SAMPLE_SECRETS or len(set(secret)) == 1:
         _stop("JWT_SECRET", f"must be at least {_MIN_SECRET_BYTES} random bytes; leave it empty to have one made")
-    if config["UPLOADS_DIR"].is_relative_to(ROOT / "web"):
-        _stop("UPLOADS_DIR", "must not lie in the folder that is served to everyone")
+    database = Path(config["DATABASE_URL"].removeprefix("sqlite:///")).resolve()
+    for name, path in (*((n, config[n]) for n in ("UPLOADS_DIR", "INSTANCE_PATH")), ("DATABASE_URL", database)):
+        if path.is_relative_to(ROOT / "web"):
+            _stop(name, "must not lie in the folder that is served to everyone")
+    if not database.parent.is_dir():
+        _stop("DATABASE_URL", f"names a folder that does not exist: {database.parent}")
 
 
 def flask_settings(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,7 +160,7 @@ def flask_settings(config: Mapping[str, Any]) -> dict[str, Any]:
         "MAX_CONTENT_LENGTH": 16 * 1024,  # of JSON; the upload view raises it for itself
         "TRUSTED_HOSTS": config["TRUSTED_HOSTS"] or None,
         "SQLALCHEMY_DATABASE_URI": config["DATABASE_URL"],
-        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_size": config["THREADS"], "max_overflow": 2},
+        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_size": config["THREADS"], "max_overflow": 2, "hide_parameters": True},
         "JWT_SECRET_KEY": config["JWT_SECRET"],
         "JWT_ALGORITHM": "HS256",
         "JWT_DECODE_ALGORITHMS": ["HS256"],

@@ -1,5 +1,6 @@
 """Documents: list, show, download and delete what one has uploaded."""
 
+import re
 import unicodedata
 from urllib.parse import quote
 
@@ -9,11 +10,13 @@ from flask_jwt_extended import jwt_required
 from .errors import BadRequest, NotFound
 from .extensions import db
 from .models import Document
+from .storage import disk_errors
 
 bp = Blueprint("documents", __name__, url_prefix="/api/documents")
 
 _PAGE = 50
 _MAX_PAGE = 200
+_RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-([0-9]{1,18}))")
 # Whatever the bytes are, a browser saves them and runs nothing in them.
 _DOWNLOAD_HEADERS = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -27,7 +30,7 @@ _DOWNLOAD_HEADERS = {
 def index() -> Response:
     """List the user's documents, newest first, `limit` at a time and older than the document `before`."""
     limit = request.args.get("limit", str(_PAGE))
-    if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit[:9]) <= _MAX_PAGE):
+    if not re.fullmatch(r"[1-9][0-9]{0,2}", limit) or int(limit) > _MAX_PAGE:
         raise BadRequest(f"limit is a number from 1 to {_MAX_PAGE}.")
     query = Document.owned(g.user_id).order_by(Document.id.desc()).limit(int(limit) + 1)
     if before := request.args.get("before"):
@@ -50,13 +53,16 @@ def show(document_id: str) -> Response:
 def content(document_id: str) -> Response:
     """Send the bytes as an attachment; Range, If-Range and If-None-Match are honoured (RFC 9110 §13, §14)."""
     document = own_document_or_404(document_id)
-    file = current_app.extensions["storage"].open(document.path)
+    with disk_errors():
+        file = current_app.extensions["storage"].open(document.path)
     try:
         response = send_file(file, document.content_type, etag=document.sha256, last_modified=document.uploaded_at)
         response.content_length, response.headers["Content-Type"] = document.size, document.content_type
         response.headers.update(_DOWNLOAD_HEADERS)
         response.headers["Content-Disposition"] = disposition(document.filename)
-        response.make_conditional(request, accept_ranges=True, complete_length=document.size)
+        response.headers["Accept-Ranges"] = "bytes"
+        ranged = _range_counts(document)
+        response.make_conditional(request, accept_ranges=ranged, complete_length=document.size)
     except BaseException:
         file.close()
         raise
@@ -70,8 +76,22 @@ def delete(document_id: str) -> Response:
     document = own_document_or_404(document_id)
     db.session.delete(document)
     db.session.commit()
-    current_app.extensions["storage"].delete(document.path)
+    with disk_errors():
+        current_app.extensions["storage"].delete(document.path)
     return jsonify(ok=True)
+
+
+def _range_counts(document: Document) -> bool:
+    """Tell whether the request's Range is one to act on: a single one of bytes, by GET, for what the client has.
+
+    RFC 9110 §13.2.2 puts If-None-Match first, §14.2 lets any other Range be ignored, §13.1.5 wants a strong If-Range.
+    """
+    found = _RANGE.fullmatch(request.headers.get("Range", ""))
+    if request.method != "GET" or not found or request.if_none_match.contains_weak(document.sha256):
+        return False
+    if found[1] and int(found[1]) > document.size:  # the last 10^6 of 10^3 bytes are all of them (§14.1.2)
+        request.environ["HTTP_RANGE"] = "bytes=0-"
+    return not request.headers.get("If-Range", "").startswith("W/")
 
 
 def own_document_or_404(public_id: str) -> Document:

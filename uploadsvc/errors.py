@@ -103,6 +103,12 @@ class TooManyRequests(ApiError):
         super().__init__(message, {"Retry-After": str(retry_after)})
 
 
+class ClientClosedRequest(ApiError):
+    """nginx's 499: the client went away before the answer. Only the log sees it."""
+
+    status, code = 499, "client_closed_request"
+
+
 class InternalError(ApiError):
     """A fault of ours; the request id is all that is told."""
 
@@ -126,6 +132,11 @@ _SENTENCES = {404: "There is nothing at this address.", 405: "This address does 
 _CODES = {error.status: error.code for error in (BadRequest, Unauthorized, NotFound, TooLarge, UnsupportedType)}
 
 
+def code_of(status: int, name: str) -> str:
+    """Return the stable code of an HTTP error that is none of ours, by its status, else from its name."""
+    return _CODES.get(status) or name.lower().replace(" ", "_")
+
+
 def document(code: str, message: str) -> str:
     """Return the JSON text of every error answer: `{"ok": false, "error": code, "message": message}`."""
     return json.dumps({"ok": False, "error": code, "message": message}, ensure_ascii=False) + "\n"
@@ -140,9 +151,10 @@ def answer(error: ApiError) -> Response:
 def answer_http(error: HTTPException) -> Response:
     """Return an HTTP error of Flask's own as JSON, with its headers (`Allow`, `Content-Range`) kept."""
     response = error.get_response()
-    code = _CODES.get(error.code or 500) or error.name.lower().replace(" ", "_")
-    if (error.code or 500) >= 400:  # noqa: PLR2004 - redirects are answers, not errors
-        response.data = document(code, _SENTENCES.get(error.code or 500) or error.description or error.name)
+    status = error.code or 500
+    if status >= 400:  # noqa: PLR2004 - redirects are answers, not errors
+        sentence = _SENTENCES.get(status) or error.description or error.name
+        response.data = document(code_of(status, error.name), sentence)
         response.mimetype = "application/json"
     return response  # type: ignore[return-value]
 

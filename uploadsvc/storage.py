@@ -58,10 +58,10 @@ class Staged:
         """Append `chunk`; raise InsufficientStorage or StorageFailed."""
         self._hash.update(chunk)
         self.size += len(chunk)
-        rest = memoryview(chunk)
         with disk_errors():
-            while rest:  # a raw file may take less than it is given
-                rest = rest[self.file.write(rest) :]
+            written = self.file.write(chunk)
+            while written < len(chunk):  # a raw file may take less than it is given
+                written += self.file.write(chunk[written:])
 
     def sync(self) -> None:
         """Return only when the bytes are on the disk. A failed fsync is final: never try it twice."""
@@ -69,8 +69,9 @@ class Staged:
 
     def discard(self) -> None:
         """Close and remove the staged name, whatever state it is in. Idempotent."""
-        self.file.close()
-        self.path.unlink(missing_ok=True)
+        if not self.file.closed:
+            self.file.close()
+            self.path.unlink(missing_ok=True)
 
 
 class LocalStorage:
@@ -80,6 +81,7 @@ class LocalStorage:
         self.root = root
         self.staging = root / ".staging"
         self.min_free_bytes = min_free_bytes
+        self._synced: set[int] = set()  # users whose folder is known to outlive a power failure
         self.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def ensure_room(self, incoming: int) -> None:
@@ -100,6 +102,9 @@ class LocalStorage:
 
     def stage(self) -> Staged:
         """Open a new staged file on the filesystem that will keep it."""
+        with disk_errors():
+            if self.staging.is_symlink():
+                raise OSError(errno.ELOOP, "the staging folder is a link")
         return Staged(self.staging / f"{secrets.token_hex(16)}.part")
 
     def publish(self, staged: Staged, user_id: int, safe_name: str) -> str:
@@ -139,11 +144,11 @@ class LocalStorage:
         whose row is committed meanwhile is not taken for a leftover.
         """
         limit = time.time() - older_than
-        for file in _files_before(self.staging, limit):
+        for file in [] if self.staging.is_symlink() else _files_before(self.staging, limit):
             file.unlink(missing_ok=True)
             yield f"{self.staging.name}/{file.name}"
         for folder in self.root.iterdir():
-            if not folder.name.isdecimal() or folder.is_symlink():
+            if not re.fullmatch("[1-9][0-9]*", folder.name) or folder.is_symlink() or not folder.is_dir():
                 continue
             old = [file for file in _files_before(folder, limit) if _STORED.fullmatch(file.name)]
             rows = known(int(folder.name)) if old else set()
@@ -156,9 +161,10 @@ class LocalStorage:
     def _folder(self, user_id: int, create: bool = False) -> Iterator[int]:
         """Hold the user's folder open as a descriptor, so that no planted link can lead elsewhere."""
         path = self.root / str(user_id)
-        if create and not path.is_dir():
+        if create and not (user_id in self._synced and path.is_dir()):
             path.mkdir(mode=0o700, exist_ok=True)
             _sync_directory(self.root)
+            self._synced.add(user_id)
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             yield descriptor

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import threading
 import time
 import uuid
 from contextvars import ContextVar
@@ -12,13 +13,14 @@ from alembic.script import ScriptDirectory
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from pythonjsonlogger.json import JsonFormatter
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from .errors import ApiError, InsufficientStorage, InternalError, answer
+from .errors import ApiError, InsufficientStorage, InternalError, StorageFailed, answer
 from .extensions import db, migrate
 
 bp = Blueprint("health", __name__)
 log = logging.getLogger("uploadsvc.request")
+BYTES_IN = "uploadsvc.bytes_in"  # in the WSGI environment, from a server that counts
 _request_id: ContextVar[str] = ContextVar("request_id", default="-")
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -27,9 +29,11 @@ _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 def init_app(app: Flask) -> None:
     """Number and log every request, answer what nobody foresaw, and register the health checks."""
     _configure_logging(app.config["LOG_LEVEL"], app.config["LOG_FORMAT"])
+    app.extensions["draining"] = threading.Event()
     app.before_request(_begin)
     app.after_request(_end)
     app.register_error_handler(Exception, _unforeseen)
+    app.register_error_handler(StorageFailed, _disk_refused)
     app.register_blueprint(bp)
 
 
@@ -51,7 +55,7 @@ def _end(response: Response) -> Response:
             "route": request.url_rule.rule if request.url_rule else "unmatched",
             "status": response.status_code,
             "duration_ms": round((time.perf_counter() - g.started) * 1000, 1),
-            "bytes_in": request.content_length or 0,
+            "bytes_in": request.environ.get(BYTES_IN, request.content_length or 0),
             "user_id": g.get("user_id"),
             "remote_addr": request.remote_addr,
         },
@@ -59,20 +63,35 @@ def _end(response: Response) -> Response:
     return response
 
 
-def refused(method: str, status: int, remote_addr: str) -> str:
-    """Log a request that the server refused before it reached the application; return the id it is answered with."""
+def outside_app(method: str, status: int, remote_addr: str, **fields: Any) -> str:
+    """Log a request that ended before it reached the application; return the id to answer it with."""
     request_id = uuid.uuid4().hex
-    fields = {"method": method if method in _METHODS else "OTHER", "route": "unmatched", "status": status}
+    fields = {"method": method if method in _METHODS else "OTHER", "route": "unmatched", "status": status} | fields
     log.info("request", extra=fields | {"remote_addr": remote_addr, "request_id": request_id})
     return request_id
+
+
+def draining(app: Flask) -> threading.Event:
+    """Return the event that is set once the server has been asked to stop."""
+    event: threading.Event = app.extensions["draining"]
+    return event
 
 
 def _unforeseen(error: Exception) -> Response:
     """Log a fault of ours with its traceback and tell the client its id; a full database is a full disk."""
     log.error("unforeseen", exc_info=error)
-    if isinstance(error, SQLAlchemyError) and "disk is full" in str(error):
+    fault = str(error.orig) if isinstance(error, DBAPIError) else ""
+    if "disk is full" in fault:
         return answer(InsufficientStorage("The server's disk is full. Nothing was stored; try again later."))
+    if "disk I/O error" in fault:
+        return answer(StorageFailed("The server could not write to its disk. Nothing was stored."))
     return answer(InternalError(g.get("request_id", "-")))
+
+
+def _disk_refused(error: StorageFailed) -> Response:
+    """Tell the operator why; the name of the file is the user's."""
+    log.error("storage_failed", extra={"reason": getattr(error.__cause__, "strerror", None)})
+    return answer(error)
 
 
 @bp.get("/healthz")
@@ -83,9 +102,13 @@ def healthz() -> Response:
 
 @bp.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """Tell whether uploads would work: the database answers, its schema is ours, the storage takes a file."""
-    checks = {"database": _database_answers, "schema": _schema_is_current, "storage": _storage_writable}
-    result = {name: check() for name, check in checks.items()}
+    """Tell whether uploads would work: the database answers, its schema is ours, the storage takes a file, no stop."""
+    result = {
+        "not_draining": not draining(current_app).is_set(),
+        "database": _database_answers(),
+        "schema": _schema_is_current(),
+        "storage": _storage_writable(),
+    }
     ok = all(result.values())
     return jsonify(ok=ok, checks=result), 200 if ok else 503
 
@@ -129,6 +152,7 @@ def _configure_logging(level: str, style: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.getLogger("alembic").setLevel("WARNING")
+    logging.getLogger("waitress.queue").setLevel("ERROR")  # it warns whenever all threads are busy
 
 
 class _JsonLines(JsonFormatter):

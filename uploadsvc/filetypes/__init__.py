@@ -24,7 +24,8 @@ def clean_name(name: str) -> str:
     name = "".join(c for c in name if unicodedata.category(c) not in _DROPPED and c not in _BIDI)
     name = unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1]).strip()
     stem, dot, extension = name.rpartition(".")
-    return stem[: _NAME_CHARS - len(extension) - 1].rstrip() + dot + extension if stem else name
+    room = _NAME_CHARS - len(extension) - 1
+    return stem[:room].rstrip() + dot + extension if stem and room > 0 else name[:_NAME_CHARS].rstrip()
 
 
 def safe_name(name: str, max_bytes: int = 240) -> str:
@@ -34,7 +35,7 @@ def safe_name(name: str, max_bytes: int = 240) -> str:
     """
     stem, dot, extension = _RESERVED.sub("_", clean_name(name)).rpartition(".")
     room = max_bytes - len((dot + extension).encode())
-    return (stem.encode()[:room].decode(errors="ignore").strip(". ") or "file") + dot + extension
+    return (re.sub(r"^[\s.]+|[\s.]+$", "", stem.encode()[:room].decode(errors="ignore")) or "file") + dot + extension
 
 
 class Candidate:

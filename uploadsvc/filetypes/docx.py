@@ -39,7 +39,7 @@ def inspect(file: IO[bytes], size: int) -> None:
             parts = _parts(_content_types(archive))
     except (zipfile.BadZipFile, zlib.error, expat.ExpatError, UnicodeError, NotImplementedError, EOFError) as error:
         raise NotDocx("the archive is damaged") from error
-    except (KeyError, ValueError, struct.error) as error:
+    except (LookupError, ValueError, struct.error) as error:  # LookupError: an unknown encoding too
         raise NotDocx("it is another kind of archive") from error
     names = {member.filename.lower() for member in members}
     if any("macroenabled" in kind.lower() for _, kind in parts) or any(n.endswith("vbaproject.bin") for n in names):
@@ -59,6 +59,9 @@ def _end_of_directory(file: IO[bytes], size: int) -> tuple[int, int]:
     _, disk, directory_disk, here, entries, length, offset, comment = _END.unpack_from(tail, at)
     end_at = size - tail_length + at
     if disk or directory_disk or here != entries or end_at + _END.size + comment != size:
+        raise NotDocx("its directory is inconsistent")
+    file.seek(max(0, end_at - 20))
+    if file.read(4) == b"PK\x06\x07":  # zipfile would believe a ZIP64 record, which no document needs
         raise NotDocx("its directory is inconsistent")
     if offset + length != end_at:  # bytes before the archive, or a ZIP64 directory, which no document needs
         raise NotDocx("its directory is inconsistent")
@@ -96,7 +99,10 @@ def _content_types(archive: zipfile.ZipFile) -> bytes:
     if member.file_size > MAX_CONTENT_TYPES:
         raise NotDocx("its list of content types is too long")
     with archive.open(member) as stream:
-        return stream.read(MAX_CONTENT_TYPES + 1)
+        data = stream.read(MAX_CONTENT_TYPES + 1)
+    if len(data) != member.file_size:
+        raise NotDocx("the archive is damaged")
+    return data
 
 
 def _parts(content_types: bytes) -> list[tuple[str, str]]:

@@ -5,8 +5,9 @@ end; every refusal is raised as early as it can be known, and leaves nothing beh
 
 streaming-form-data splits the parts. Their headers are read here instead, strictly, and the library is given a
 constant header: its own e-mail parser would decode names that RFC 7578 §4.2 wants left alone, accept bare line
-feeds and parts without a header, and cost more than everything else. Nor does it get a delimiter in two pieces,
-or a byte after the closing boundary: both would lose data.
+feeds and parts without a header, and take its time; for that last reason its core is used without the class around
+it, which reads the Content-Type with the same parser. Nor does it get a delimiter in two pieces, or a byte after the
+closing boundary: both would lose data.
 """
 
 from collections import deque
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic
 
-from streaming_form_data import StreamingFormDataParser
+from streaming_form_data._parser import _Parser as Splitting
 
 from ..errors import ApiError, Malformed, TooLarge, UnsupportedType
 from .headers import boundary_of, part_header
@@ -23,7 +24,7 @@ from .parts import EmptyInput, FieldPart, FilePart, Part, R, Received, ReceivedF
 __all__ = ["Intake", "Limits", "Received"]
 
 _GATHER = 8 * 1024  # bytes fed to the library at a time; below about 32 it fails on legal bodies
-_PART_HEADER = b'\r\nContent-Disposition: form-data; name="part"\r\n\r\n'
+_PART_HEADER = b"Content-Disposition:form-data;name=part\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Limits:
     overhead: int = 64 * 1024  # all that is not file content, which bounds what memory holds
     header_bytes: int = 4 * 1024  # of one part: a name of 255 characters needs 1 KiB
     header_lines: int = 8  # RFC 7578 knows three
+
+    @property
+    def request_bytes(self) -> int:
+        """Return the size of the largest body that can be accepted."""
+        return self.files * self.file_bytes + self.overhead
 
 
 class Intake(Generic[S, R]):
@@ -61,7 +67,7 @@ class Intake(Generic[S, R]):
         self._gathered_size = self._overhead = self._parts = 0
         self._coming: deque[Part] = deque()  # opened here, not yet reached by the library
         self._received: Received[S, R] = Received([], {})
-        self._parser = StreamingFormDataParser({"Content-Type": f'multipart/form-data; boundary="{boundary}"'})
+        self._parser = Splitting(self._delimiter + b"\r\n", self._delimiter + b"--", False)
         self._parser.register("part", Splitter(self._coming))
 
     def feed(self, chunk: bytes) -> None:
@@ -90,6 +96,7 @@ class Intake(Generic[S, R]):
         self._ended = True
         self._gathered.clear()
         self._received.discard()
+        self._received = Received([], {})  # whoever calls finish() all the same gets no file
 
     def _scan(self, data: bytes) -> bytes:
         """Split `data` at its delimiters; return the tail that cannot be judged before more arrives."""
@@ -103,17 +110,23 @@ class Intake(Generic[S, R]):
                     return data[at:]
                 self._open(data[at + 2 : end])
                 at, self._in_headers = end + 4, False
-            part_at = data.find(self._delimiter + b"\r\n", at)
-            close_at = data.find(self._delimiter + b"--", at, part_at if part_at >= 0 else len(data))
-            if close_at >= 0:
-                self._close(data[at:close_at])
-            elif part_at >= 0:
-                self._content(data[at:part_at])
-                at, self._in_headers = part_at + len(self._delimiter), True
-            else:
-                keep = max(at, len(data) - len(self._delimiter) - 1)
+            mark = data.find(self._delimiter, at)
+            after = mark + len(self._delimiter)
+            if mark < 0 or len(data) < after + 2:
+                keep = mark if mark >= 0 else data.rfind(b"\r", max(at, len(data) - len(self._delimiter) + 1))
+                keep = len(data) if keep < 0 else keep  # where a delimiter may begin; else nothing is held, or copied
                 self._content(data[at:keep])
                 return data[keep:]
+            self._content(data[at:mark])
+            what = data[after : after + 2]
+            if what == b"--":
+                self._end_part(b"--")
+                self._ended = True
+            elif what == b"\r\n":
+                self._end_part(b"\r\n")
+                at, self._in_headers = after, True
+            else:  # RFC 2046 §5.1.1: no content holds its delimiter, whatever follows it
+                raise Malformed("The upload has a boundary line that is not valid.")
         return b""
 
     def _open(self, block: bytes) -> None:
@@ -124,7 +137,7 @@ class Intake(Generic[S, R]):
         self._count(len(block))
         name, filename, declared = part_header(block, self._limits.header_lines)
         self._coming.append(self._part(name, filename, declared))
-        self._gather(self._delimiter + _PART_HEADER)
+        self._gather(_PART_HEADER)
 
     def _part(self, name: str, filename: str | None, declared: str) -> Part:
         if declared.startswith("multipart/"):  # RFC 7578 §4.3 ended multipart/mixed
@@ -148,13 +161,11 @@ class Intake(Generic[S, R]):
             return
         self._gather(piece)
 
-    def _close(self, piece: bytes) -> None:
-        """Pass on the last bytes and the closing boundary, and let the library finish."""
-        self._content(piece)
-        if self._parts:
-            self._gather(self._delimiter + b"--")
+    def _end_part(self, mark: bytes) -> None:
+        """Have the open part judged to its end before anything after it is: the first fault in the body is told."""
+        if self._parts or mark != b"--":
+            self._gather(self._delimiter + mark)
             self._flush()
-        self._ended = True
 
     def _count(self, size: int) -> None:
         """Count bytes that are not file content."""
@@ -172,8 +183,10 @@ class Intake(Generic[S, R]):
         block = b"".join(self._gathered)
         self._gathered, self._gathered_size = [], 0
         try:
-            self._parser.data_received(block)
+            fault = self._parser.data_received(block)
         except (ApiError, OSError):
             raise
         except Exception as error:
             raise Malformed("The upload is not valid multipart/form-data.") from error
+        if fault:
+            raise Malformed(f"The upload is not valid multipart/form-data (fault {fault}).")

@@ -5,7 +5,7 @@ import re
 from ..errors import Malformed, UnsupportedType
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - a token of RFC 9110 §5.6.2
-_HEADER_LINE = re.compile(rf"({_TOKEN}):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
+_HEADER_LINE = re.compile(rf"({_TOKEN}):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*)")
 _VALUE = re.compile(rf"[ \t]*({_TOKEN}(?:/{_TOKEN})?)")
 # A quoted value ends at the quote before a semicolon or the end: browsers send a backslash as itself (WHATWG).
 _PARAMETER = re.compile(rf'[ \t]*;[ \t]*({_TOKEN})[ \t]*=[ \t]*(?:"(.*?)"(?=[ \t]*(?:;|$))|([^\s";]*))')

@@ -1,5 +1,8 @@
-"""Passwords: which may be set, how they are kept, how one is checked (OWASP Password Storage, NIST SP 800-63B)."""
+"""Passwords and token ids: which may be, how they are kept, how one is checked (OWASP, NIST SP 800-63B)."""
 
+import hashlib
+import hmac
+import secrets
 from functools import cache
 from pathlib import Path
 
@@ -34,6 +37,21 @@ def check_new(password: str, email: str) -> None:
         raise BadRequest(f"A password has at least {MIN_CHARS} characters and at most {MAX_BYTES} bytes in UTF-8.")
     if password.lower() in _common() or password.lower() == email:
         raise BadRequest("This password is among the first that are guessed. Choose another.")
+
+
+def new_id() -> str:
+    """Return 128 random bits in hex, for everything that must not be guessed."""
+    return secrets.token_hex(16)
+
+
+def digest(token: str) -> str:
+    """Return what the database keeps of a token: its SHA-256 in hex."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def derive(secret: str, *parts: str) -> str:
+    """Return 128 bits in hex that only the holder of `secret` can compute from `parts`."""
+    return hmac.new(secret.encode(), ":".join(parts).encode(), hashlib.sha256).hexdigest()[:32]
 
 
 @cache

@@ -1,0 +1,29 @@
+"""The README is not allowed to be true only of last week."""
+
+import re
+
+from flask import Flask
+
+from tests.conftest import ROOT
+from uploadsvc.config import SETTINGS
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_settings_table_is_the_code_s() -> None:
+    table = [(s.name, s.default.removeprefix(f"{ROOT}/"), s.reason) for s in SETTINGS]
+    assert re.findall(r"^\| `([A-Z_]+)` \|(?: (\S*))? \| (.+) \|$", README, re.MULTILINE) == table
+
+
+def test_every_route_is_in_the_table(app: Flask) -> None:
+    rules = {
+        rule.rule.replace("document_id", "id")
+        for rule in app.url_map.iter_rules()
+        if not rule.endpoint.startswith("web")
+    }
+    written = {
+        path
+        for cell in re.findall(r"^\| ([A-Z, ]+`/.*?)\|", README, re.MULTILINE)
+        for path in re.findall(r"`(/[^?`]+)", cell)
+    }
+    assert written == rules
