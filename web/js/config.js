@@ -14,8 +14,7 @@ export const TIMING = {
   finish: 120_000, // all bytes sent, no answer
   watch: 1_000, // how often these two are looked at
   retries: [1_000, 2_000, 4_000], // before the second, third and fourth try
-  jitter: 0.2,
-  listFresh: 300_000, loadingText: 300,
+  jitter: 0.2, listFresh: 300_000, loadingText: 300,
   minute: 60_000, // "Updated 2 minutes ago"
   settle: 1_000, // from a cancelled "Finishing…" to the look at what became of it
   frame: 16, // a timer, because requestAnimationFrame rests in a hidden tab

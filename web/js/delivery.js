@@ -1,9 +1,8 @@
 // How one file gets through: sent in a fresh session, and again after what passes. Raises what does not pass.
 import { NetworkTrouble } from './http.js';
-import { isReadable } from './validate.js';
 
-/** Send `item` until there is an answer that counts, and return it. `report(phase, loaded, error, retryAt)` tells "sending",
- * "finishing" and "retrying". Raises ApiError, NetworkTrouble, SignedOut, or code "changed" for a file that is gone. */
+/** Send `item` until there is an answer that counts, and return it. `report(phase, loaded, error, retryAt)` tells
+ * "sending", "finishing", "retrying". Raises ApiError, NetworkTrouble, SignedOut, "changed" if the file is gone. */
 export async function deliver(item, { send, session, network, timing, signal, report }) {
   const onProgress = (loaded, sent) => report(sent ? 'finishing' : 'sending', loaded);
   const attempt = () => {
@@ -28,7 +27,7 @@ export async function deliver(item, { send, session, network, timing, signal, re
 
 /** Find out what a missing answer means: a file that is gone, a lost connection, an ended session, or bad luck. */
 async function diagnose(item, session, network) {
-  if (!(await isReadable(item.file))) throw Object.assign(new Error('unreadable'), { code: 'changed' });
+  await item.file.slice(0, 1).arrayBuffer().catch(() => { throw Object.assign(new Error(), { code: 'changed' }); });
   if ((await network.check()) === 401) session.distrust();
 }
 

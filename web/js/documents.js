@@ -9,8 +9,7 @@ const [PAGE, MOST] = [50, 200]; // what is read at first, and what the server gi
 export class DocumentStore extends EventTarget {
   documents = [];
   more = false; loading = 0; failed = false; loadedAt = 0;
-  #stale = false;
-  #epoch = 0; // whose list it is: an answer to a question of an older epoch is dropped
+  #stale = false; #epoch = 0; // whose list it is: an answer to a question of an older epoch is dropped
   #arrived = []; // while a list was on its way
 
   constructor({ session, channel, timing = TIMING }) {
@@ -34,18 +33,13 @@ export class DocumentStore extends EventTarget {
 
   /** Read the next older page. */
   older() {
-    return this.#read(`limit=${PAGE}&before=${this.documents.at(-1).id}`, (page) => this.#show([...this.documents, ...page]));
-  }
-
-  /** Look again: something may have happened that was not told. */
-  expire() {
-    this.#stale = true;
-    this.ensure();
+    const query = `limit=${PAGE}&before=${this.documents.at(-1).id}`;
+    return this.#read(query, (page) => this.#show([...this.documents, ...page]));
   }
 
   /** Put a file that was just stored on top; `file` is the upload's answer, the time is ours. */
   prepend(file) {
-    if (!file) return this.expire();
+    if (!file) return this.load();
     const document = { ...file, uploadedAt: new Date().toISOString() };
     this.#arrived.unshift(document);
     this.#show([document, ...this.documents]);

@@ -25,8 +25,8 @@ export function when(time, present = new Date()) {
 /** Return how long ago something was: "just now", "2 minutes ago". */
 export function ago(milliseconds) {
   const minutes = Math.floor(milliseconds / 60_000);
-  if (minutes < 1) return 'just now';
-  return `${minutes < 60 ? count(minutes, 'minute') : count(Math.floor(minutes / 60), 'hour')} ago`;
+  const told = minutes < 60 ? count(minutes, 'minute') : count(Math.floor(minutes / 60), 'hour');
+  return minutes < 1 ? 'just now' : `${told} ago`;
 }
 
 /** Return a name as it may be shown: whole, with every mark that turns or hides text made visible. */

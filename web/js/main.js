@@ -17,11 +17,11 @@ import { sendFile } from './upload.js';
 const limits = { maxFileBytes: 0, types: [] }; // filled by the server's answer
 const channel = new BroadcastChannel('session');
 const session = new Session({ channel });
-const network = new Network({ probe: () => verifyStatus().then(() => 200, ({ status }) => (status < 500 ? status : 0)) });
+const probe = () => verifyStatus().then(() => 200, ({ status }) => (status < 500 ? status : 0));
+const network = new Network({ probe });
 const queue = new UploadQueue({ send: sendFile, session, network, limits });
 const documents = new DocumentStore({ session, channel });
-let begin = () => {};
-const ready = new Promise((resolve) => { begin = resolve; }); // what comes in sooner waits
+const ready = Promise.withResolvers(); // files that come in sooner wait
 const context = { session, network, queue, limits };
 
 Object.assign(traffic, { answered: () => network.note(200), missed: () => network.check() });
@@ -30,7 +30,7 @@ network.addEventListener('change', () => { if (network.up) start(); });
 session.addEventListener('change', onSession);
 session.addEventListener('user', () => { queue.clear(); documents.clear(); });
 queue.addEventListener('stored', ({ detail: { file } }) => documents.prepend(file));
-queue.addEventListener('unsure', () => setTimeout(() => documents.expire(), TIMING.settle));
+queue.addEventListener('unsure', () => setTimeout(() => documents.load(), TIMING.settle));
 for (const type of ['add', 'change', 'remove']) queue.addEventListener(type, guardLeaving);
 
 mountQueue(queue, context);
@@ -39,7 +39,7 @@ mountDocuments(documents, context);
 mountSignIn(session);
 mountDropzone({
   open: () => !$('app-view').hidden && !document.querySelector('dialog[open]'),
-  onFiles: (files) => ready.then(() => queue.add(files)),
+  onFiles: (files) => ready.promise.then(() => queue.add(files)),
   limits,
 });
 
@@ -50,10 +50,11 @@ start();
 /** Learn the limits and who is signed in, as far as that is not known yet; a connection that is back calls again. */
 async function start() {
   try {
-    const answers = [limits.types.length ? limits : request('/api/limits'), session.state === 'unknown' && session.check()];
-    sayLimits(Object.assign(limits, (await Promise.all(answers))[0]));
+    const limited = limits.types.length ? limits : request('/api/limits');
+    await Promise.all([limited, session.state === 'unknown' && session.check()]);
+    sayLimits(Object.assign(limits, await limited));
     documents.ensure();
-    begin();
+    ready.resolve();
   } catch (error) {
     if (error.status) network.note(0); // an answer, but a broken one
   }

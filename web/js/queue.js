@@ -27,14 +27,13 @@ export const canRetry = (item) => item.status === 'CANCELLED' || hasFailed(item)
  * `unsure` when a cancelled upload may have arrived. `send`, `session`, `network` and `timing` can be fakes. */
 export class UploadQueue extends EventTarget {
   items = new Map();
-  #adding = Promise.resolve();
-  #turn = 0;
+  #turn = 0; #adding = Promise.resolve();
 
   constructor({ send, session, network, limits, timing = TIMING }) {
     super();
     this.tools = { send, session, network, limits, timing };
-    session.addEventListener('change', () => this.#pump());
-    network.addEventListener('change', () => (network.up ? this.#pump() : this.#stop('PENDING', ...this.all(isUploading))));
+    network.addEventListener('change', () => network.up || this.#stop('PENDING', ...this.all(isUploading)));
+    for (const store of [session, network]) store.addEventListener('change', () => this.#pump());
   }
 
   /** Add files in their order: `[{file, folder}]`. Those that cannot be sent become rows that say why. */
@@ -84,13 +83,14 @@ export class UploadQueue extends EventTarget {
       seen.add(item.print);
       items.push(item);
       item.refusal = folder ? 'folder' : await validate(file, limits);
+      item.status = item.refusal ? 'FAILED' : 'PENDING';
     };
     for (let at = 0; at < candidates.length; at += AT_ONCE) {
       await Promise.all(candidates.slice(at, at + AT_ONCE).map(check));
       await new Promise((wake) => { setTimeout(wake); });
     }
     if (session.user?.id !== user?.id) return;
-    for (const item of items) this.items.set(item.id, Object.assign(item, { status: item.refusal ? 'FAILED' : 'PENDING' }));
+    for (const item of items) this.items.set(item.id, item);
     this.#emit('add', { items, duplicates });
     this.#pump();
   }
@@ -99,7 +99,7 @@ export class UploadQueue extends EventTarget {
   #item(file) {
     const { mimetype } = typeOf(file.name, this.tools.limits) ?? {};
     const print = `${file.size}/${file.lastModified}/${file.name}`;
-    const facts = { id: newId(), file, print, name: file.name.normalize('NFC'), size: file.size, mimetype, refusal: '' };
+    const facts = { id: newId(), file, print, name: file.name.normalize('NFC'), size: file.size, mimetype };
     return { ...facts, turn: ++this.#turn, phase: '', loaded: 0, sent: false, error: null, retryAt: 0, run: null };
   }
 
@@ -157,4 +157,5 @@ export class UploadQueue extends EventTarget {
 }
 
 /** Return 128 random bits in hex; `crypto.randomUUID` is missing on plain http. */
-const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), twoDigits).join('');
+const twoDigits = (byte) => byte.toString(16).padStart(2, '0');

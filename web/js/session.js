@@ -1,6 +1,8 @@
 // Who is signed in, and one refresh at a time: in this tab by one promise, across tabs by a Web Lock or the cookie.
 import { TIMING } from './config.js';
-import { FOREIGN, NetworkTrouble, csrfToken, keepCsrfToken, request } from './http.js';
+import { ApiError, FOREIGN, NetworkTrouble, csrfToken, keepCsrfToken, request } from './http.js';
+
+const NO_COOKIE = 'The browser keeps no cookie of this server. Open this page at the address in its PUBLIC_URL.';
 
 /** Nobody is signed in, or somebody else than before; the page asks for the password. */
 export class SignedOut extends Error {}
@@ -8,14 +10,13 @@ export class SignedOut extends Error {}
 /** Ask whose session this is; the server's cheapest answer, and so the network's probe too. */
 export const verifyStatus = () => request('/api/auth/verify-status', { method: 'POST', timeout: TIMING.probe });
 
-/** Knows `state` (unknown, active, out), `user`, and in `reason` why it ended (ended, left, other). Emits `change`, `needed`
- * when something cannot go on without a session, and `user` before another account takes over. The CSRF token names the
- * generation: it changes with every refresh, for all tabs. */
+/** Knows `state` (unknown, active, out), `user`, and in `reason` why it ended (ended, left, other). Emits `change`,
+ * `needed` when something cannot go on without a session, and `user` before another account takes over. The CSRF token
+ * names the generation: it changes with every refresh, for all tabs. */
 export class Session extends EventTarget {
   state = 'unknown'; user = null; reason = '';
   #known = ''; // the generation that is known to be this user's
-  #expires = 0;
-  #identifying = null; #refreshing = null;
+  #expires = 0; #identifying = null; #refreshing = null;
 
   constructor({ channel, timing = TIMING }) {
     super();
@@ -63,6 +64,7 @@ export class Session extends EventTarget {
   /** Sign in; another account than before empties the stores first. Raises ApiError, NetworkTrouble. */
   async signIn(email, password) {
     const body = await request('/api/auth/login', { method: 'POST', json: { email, password } });
+    if (!csrfToken()) throw new ApiError(0, { message: NO_COOKIE });
     if (this.user && this.user.id !== body.user.id) this.dispatchEvent(new Event('user'));
     this.#activate(body.user, body);
     this.channel.postMessage({ type: 'signed-in', user: body.user });

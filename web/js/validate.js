@@ -23,6 +23,3 @@ export async function validate(file, limits) {
   const fits = SNIFF[type.extension]?.(String.fromCharCode(...new Uint8Array(head))) ?? true;
   return fits ? '' : 'content';
 }
-
-/** Tell whether `file` can still be read: it cannot once it was moved, edited or deleted. */
-export const isReadable = (file) => file.slice(0, 1).arrayBuffer().then(() => true, () => false);

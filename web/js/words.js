@@ -9,9 +9,10 @@ export const typesText = ({ types }) => OR.format(types.map((type) => type.exten
 /** Return why a file was not added, or cannot be sent any more; `code` is `validate`'s. */
 export function refusalText(code, limits, size = 0) {
   const limit = bytes(limits.maxFileBytes);
+  const actual = bytes(size) === limit ? 'slightly larger' : bytes(size);
   return {
     type: `The file must be a ${typesText(limits)}.`,
-    size: `The file must be ${limit} or smaller. This one is ${bytes(size) === limit ? 'slightly larger' : bytes(size)}.`,
+    size: `The file must be ${limit} or smaller. This one is ${actual}.`,
     empty: 'The file is empty.',
     content: "The file's content doesn't match its name.",
     folder: "Folders can't be added. Open the folder and choose the files in it.",

@@ -2,7 +2,7 @@
 import { TIMING } from '../config.js';
 import { $ } from './dom.js';
 
-/** Return a function that says a text; urgent ones are all said, of the others the latest, once the window has the focus. */
+/** Return a function that says a text: every urgent one, of the others the latest once the window has the focus. */
 function voice(element, urgent) {
   let [next, spoken, timer, clearing] = ['', -Infinity, 0, 0];
   const speak = () => {

@@ -69,9 +69,10 @@ function arrange(list, rows, documents) {
   for (const document of documents) {
     const row = rows.get(document.id) ?? make(document);
     const { deleting, problem, size, uploadedAt } = document;
-    const [meta, text] = [row.querySelector('.meta'), `${bytes(size)} · ${when(new Date(uploadedAt))}`];
+    const text = deleting ? 'Deleting…' : problem ?? `${bytes(size)} · ${when(new Date(uploadedAt))}`;
+    const meta = row.querySelector('.meta');
+    if (meta.textContent !== text) meta.textContent = text;
     rows.set(document.id, row);
-    meta.textContent = deleting ? 'Deleting…' : problem ?? text;
     if (row === next) next = next.nextElementSibling;
     else list.insertBefore(row, next);
   }

@@ -19,7 +19,7 @@ export function ask({ title, text, yes }) {
   $('confirm-h').replaceChildren(...title);
   [$('confirm-text').textContent, $('confirm-yes').textContent, dialog.returnValue] = [text, yes, ''];
   dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true });
+  return new Promise((resolve) => { // the last question's `close` may come only now
+    dialog.onclose = () => dialog.open || resolve(dialog.returnValue === 'yes');
   });
 }

@@ -61,8 +61,10 @@ function mountDragging({ open, limits, onFiles }) {
 /** Say what a drop would do. "bad" only if no file can be right: names and sizes are not known before the drop. */
 function judge({ items }, { types }) {
   const files = [...items].filter(({ kind }) => kind === 'file');
-  const bad = types.length && files.length && files.every(({ type }) => type && !types.some(({ mimetype }) => mimetype === type));
-  $('verdict').textContent = bad ? `These files can't be added. ${typesText({ types })} only.` : `Drop to add ${count(files.length)}`;
+  const known = types.map(({ mimetype }) => mimetype);
+  const bad = known.length && files.length && files.every(({ type }) => type && !known.includes(type));
+  const refusal = `These files can't be added. ${typesText({ types })} only.`;
+  $('verdict').textContent = bad ? refusal : `Drop to add ${count(files.length)}`;
   return bad ? 'bad' : 'ok';
 }
 

@@ -26,9 +26,9 @@ export function mountNews(queue, limits, onTitle) {
   queue.addEventListener('add', ({ detail: { items, duplicates } }) => {
     const fresh = items.filter((item) => !item.refusal);
     const refused = items.length - fresh.length;
+    const added = items.length && `${count(fresh.length)} added${refused ? `, ${refused} refused` : ''}`;
     const known = duplicates.length === 1 ? `${shown(duplicates[0])} is` : `${count(duplicates.length)} are`;
-    const added = items.length ? `${count(fresh.length)} added${refused ? `, ${refused} refused` : ''}. ` : '';
-    announce(`${added}${duplicates.length ? `${known} already in the list` : ''}`.trim());
+    announce([added, duplicates.length && `${known} already in the list`].filter(Boolean).join('. '));
     for (const item of fresh) batch.add(item);
     tell();
   });
@@ -50,6 +50,7 @@ function quarterOf(items, active) {
 }
 
 function sum(items) {
-  const [done, failed, gone] = ['SUCCESS', 'FAILED', 'CANCELLED'].map((s) => items.filter(({ status }) => status === s).length);
+  const many = (status) => items.filter((item) => item.status === status).length;
+  const [done, failed, gone] = ['SUCCESS', 'FAILED', 'CANCELLED'].map(many);
   return `${count(done)} uploaded${failed ? `, ${failed} failed` : ''}${gone ? `, ${gone} cancelled` : ''}`;
 }

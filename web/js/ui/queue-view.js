@@ -20,8 +20,7 @@ export function mountQueue(queue, context) {
   const touch = (item) => { dirty.add(item); later(); };
 
   queue.addEventListener('add', ({ detail: { items } }) => {
-    for (const item of items) rows.set(item.id, make(item));
-    for (const item of items) dirty.add(item);
+    for (const item of items) { rows.set(item.id, make(item)); dirty.add(item); }
     flush();
     $('queue-list').append(...items.map(({ id }) => rows.get(id)));
   });
@@ -38,18 +37,19 @@ export function mountQueue(queue, context) {
   const act = (deed, next) => {
     deed();
     flush();
-    [...next, $('queue-h'), $('choose')].find((element) => element?.checkVisibility()).focus();
+    [next, $('queue-h'), $('choose')].find((element) => element?.checkVisibility()).focus();
   };
   $('queue-list').addEventListener('click', ({ target }) => {
     const [button, row] = [target.closest('button'), target.closest('li')];
     const item = queue.items.get(row?.dataset.id);
-    const [retry, cross, above] = ['.retry', '.x'].map((name) => row?.querySelector(name)).concat(row?.previousElementSibling);
-    if (button && button === retry) act(() => queue.retry(item), [cross]);
-    else if (button && isActive(item)) act(() => queue.cancel(item), [retry]);
-    else if (button) act(() => queue.remove(item), [above?.querySelector('.x')]);
+    if (!button) return;
+    const [retry, cross] = ['.retry', '.x'].map((name) => row.querySelector(name));
+    if (button === retry) act(() => queue.retry(item), cross);
+    else if (isActive(item)) act(() => queue.cancel(item), retry);
+    else act(() => queue.remove(item), row.previousElementSibling?.querySelector('.x'));
   });
-  $('retry-failed').addEventListener('click', () => act(() => queue.retry(...queue.all(hasFailed)), [$('retry-failed')]));
-  $('clear-finished').addEventListener('click', () => act(() => queue.remove(...queue.all(isFinished)), [$('clear-finished')]));
+  $('retry-failed').addEventListener('click', () => act(() => queue.retry(...queue.all(hasFailed))));
+  $('clear-finished').addEventListener('click', () => act(() => queue.remove(...queue.all(isFinished))));
 }
 
 const isFinished = (item) => !isActive(item) && !hasFailed(item);
@@ -91,7 +91,8 @@ function describe(item, { session, network, limits }) {
   if (status === 'PENDING' && !session.active) return 'Waiting for sign-in';
   if (status !== 'UPLOADING') return `${DONE[status]} · ${bytes(size)}`;
   if (phase === 'finishing') return 'Finishing… sent, waiting for the server';
-  if (phase === 'retrying') return failureText(error, limits, Math.max(1, Math.ceil((item.retryAt - Date.now()) / 1000)));
+  const wait = Math.max(1, Math.ceil((item.retryAt - Date.now()) / 1000));
+  if (phase === 'retrying') return failureText(error, limits, wait);
   const [loaded] = bytes(Math.min(item.loaded, size), size).split(' ');
   return `Uploading · ${percent(item)} % · ${loaded} of ${bytes(size)}`;
 }

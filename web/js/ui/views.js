@@ -35,12 +35,12 @@ export function mountViews({ session, network, queue }) {
 
   function banner() {
     const lost = navigator.onLine ? "The server can't be reached." : "You're offline.";
-    const promise = 'Uploads will continue when the connection is back.';
-    const text = !network.up ? `${lost} ${promise}` : inPlace() ? why() : '';
+    const text = !network.up ? `${lost} Uploads will continue when the connection is back.` : inPlace() ? why() : '';
     if (text && text !== said) announce(text, { alert: true });
     if (!text && document.activeElement === $('banner-action')) $('choose').focus();
     $('banner').hidden = !text;
-    [said, $('banner-text').textContent, $('banner-action').textContent] = [text, text, network.up ? 'Sign in' : 'Try now'];
+    said = $('banner-text').textContent = text;
+    $('banner-action').textContent = network.up ? 'Sign in' : 'Try now';
   }
 
   function show() {
@@ -66,9 +66,9 @@ export function mountViews({ session, network, queue }) {
 }
 
 async function signOut(session, queue) {
-  const waiting = queue.all(isActive);
-  const text = `${count(waiting.length)} ${waiting.length === 1 ? 'has' : 'have'} not been uploaded yet and will be given up.`;
-  if (waiting.length && !(await ask({ title: ['Sign out?'], text, yes: 'Sign out' }))) return;
+  const waiting = queue.all(isActive).length;
+  const text = `${count(waiting)} ${waiting === 1 ? 'has' : 'have'} not been uploaded yet and will be given up.`;
+  if (waiting && !(await ask({ title: ['Sign out?'], text, yes: 'Sign out' }))) return;
   queue.cancel(...queue.all());
   await session.signOut().catch(() => announce('You are still signed in: the server did not answer.', { alert: true }));
 }
