@@ -1,0 +1,37 @@
+// Whether the server can be reached. `navigator.onLine` only hints when to ask; an answer decides.
+import { TIMING } from './config.js';
+
+/** Knows `up`; emits `change`. `probe()` resolves to the status of an answer, or 0 when there is none. */
+export class Network extends EventTarget {
+  up = true;
+  #flight = null; #timer = 0; #failures = 0;
+
+  constructor({ probe, timing = TIMING }) {
+    super();
+    Object.assign(this, { probe, timing });
+  }
+
+  /** Ask once, however many want to know, and return the status; a lost connection is asked for again and again. */
+  check() {
+    this.#flight ??= this.probe().then((status) => this.note(status)).finally(() => { this.#flight = null; });
+    return this.#flight;
+  }
+
+  /** Let the browser's hints lead to a question. */
+  heed(window) {
+    const again = () => this.up || window.document.hidden || this.check();
+    window.addEventListener('offline', () => this.check());
+    for (const type of ['online', 'visibilitychange']) window.addEventListener(type, again);
+  }
+
+  /** Note the status of any answer, or 0 for none. */
+  note(status) {
+    const [{ probes }, before] = [this.timing, this.up];
+    clearTimeout(this.#timer);
+    this.up = status !== 0;
+    if (!this.up) this.#timer = setTimeout(() => this.check(), probes[Math.min(this.#failures, probes.length - 1)]);
+    this.#failures = this.up ? 0 : this.#failures + 1;
+    if (this.up !== before) this.dispatchEvent(new Event('change'));
+    return status;
+  }
+}

@@ -1,0 +1,161 @@
+// The files on their way. Each row is PENDING, UPLOADING, SUCCESS, FAILED or CANCELLED; three upload at once.
+import { TIMING } from './config.js';
+import { deliver } from './delivery.js';
+import { SignedOut } from './session.js';
+import { typeOf, validate } from './validate.js';
+
+const WORKERS = 3; // uploads in flight at once
+const AT_ONCE = 50; // files looked into before the page draws breath: each is opened
+const NEXT = {
+  PENDING: ['UPLOADING', 'CANCELLED'],
+  UPLOADING: ['SUCCESS', 'FAILED', 'CANCELLED', 'PENDING'],
+  FAILED: ['PENDING'], CANCELLED: ['PENDING'], SUCCESS: [],
+};
+
+const isUploading = ({ status }) => status === 'UPLOADING';
+
+/** Tell whether a row waits or is on its way. */
+export const isActive = (item) => item.status === 'PENDING' || isUploading(item);
+
+/** Tell whether a row failed and can be tried again: not what was refused unsent, nor a file that is gone. */
+export const hasFailed = ({ status, refusal, error }) => status === 'FAILED' && !refusal && error.code !== 'changed';
+
+/** Tell whether a row can be tried again. */
+export const canRetry = (item) => item.status === 'CANCELLED' || hasFailed(item);
+
+/** Knows `items` by id. Emits `add` {items, duplicates}, `change` {item}, `remove` {ids}, `stored` {file}, and
+ * `unsure` when a cancelled upload may have arrived. `send`, `session`, `network` and `timing` can be fakes. */
+export class UploadQueue extends EventTarget {
+  items = new Map();
+  #turn = 0; #adding = Promise.resolve();
+
+  constructor({ send, session, network, limits, timing = TIMING }) {
+    super();
+    this.tools = { send, session, network, limits, timing };
+    network.addEventListener('change', () => network.up || this.#stop('PENDING', ...this.all(isUploading)));
+    for (const store of [session, network]) store.addEventListener('change', () => this.#pump());
+  }
+
+  /** Add files in their order: `[{file, folder}]`. Those that cannot be sent become rows that say why. */
+  add(candidates) {
+    this.#adding = this.#adding.then(() => this.#add(candidates)).catch(reportError);
+    return this.#adding;
+  }
+
+  /** Give rows up; what is on its way is aborted and the next ones start at once. */
+  cancel(...items) {
+    this.#stop('CANCELLED', ...items.filter(isActive));
+    if (items.some((item) => item.sent && item.status === 'CANCELLED')) this.#emit('unsure');
+    this.#pump();
+  }
+
+  /** Queue rows again, behind all others, under the keys they had: what did arrive is not stored twice. */
+  retry(...items) {
+    for (const item of items.filter(canRetry)) {
+      Object.assign(item, { turn: ++this.#turn, error: null });
+      this.#to(item, 'PENDING');
+    }
+    this.#pump();
+  }
+
+  remove(...items) {
+    for (const { id } of items) this.items.delete(id);
+    if (items.length) this.#emit('remove', { ids: items.map(({ id }) => id) });
+  }
+
+  /** Forget everything: another account has signed in, or nobody has. */
+  clear() {
+    this.#stop('CANCELLED', ...this.all(isActive));
+    this.remove(...this.all());
+  }
+
+  /** Return the rows of which `holds` is true. */
+  all(holds = () => true) { return [...this.items.values()].filter(holds); }
+
+  async #add(candidates) {
+    const { session, limits } = this.tools;
+    const { user } = session;
+    const seen = new Set(this.all(isActive).map((item) => item.print));
+    const [items, duplicates] = [[], []];
+    const check = async ({ file, folder }) => {
+      const item = this.#item(file);
+      if (seen.has(item.print)) return duplicates.push(file.name);
+      seen.add(item.print);
+      items.push(item);
+      item.refusal = folder ? 'folder' : await validate(file, limits);
+      item.status = item.refusal ? 'FAILED' : 'PENDING';
+    };
+    for (let at = 0; at < candidates.length; at += AT_ONCE) {
+      await Promise.all(candidates.slice(at, at + AT_ONCE).map(check));
+      await new Promise((wake) => { setTimeout(wake); });
+    }
+    if (session.user?.id !== user?.id) return;
+    for (const item of items) this.items.set(item.id, item);
+    this.#emit('add', { items, duplicates });
+    this.#pump();
+  }
+
+  /** Return a new row; reading the size pins the file as it is now. */
+  #item(file) {
+    const { mimetype } = typeOf(file.name, this.tools.limits) ?? {};
+    const print = `${file.size}/${file.lastModified}/${file.name}`;
+    const facts = { id: newId(), file, print, name: file.name.normalize('NFC'), size: file.size, mimetype };
+    return { ...facts, turn: ++this.#turn, phase: '', loaded: 0, sent: false, error: null, retryAt: 0, run: null };
+  }
+
+  #pump() {
+    const { session, network } = this.tools;
+    const free = WORKERS - this.all(isUploading).length;
+    if (free <= 0 || !session.active || !network.up) return;
+    const waiting = this.all(({ status }) => status === 'PENDING').sort((a, b) => a.turn - b.turn);
+    for (const item of waiting.slice(0, free)) this.#work(item);
+  }
+
+  async #work(item) {
+    const run = new AbortController();
+    const mine = () => item.run === run; // not cancelled or recalled meanwhile
+    Object.assign(item, { run, sent: false });
+    this.#to(item, 'UPLOADING');
+    try {
+      const report = (...news) => mine() && this.#report(item, ...news);
+      const file = await deliver(item, { ...this.tools, signal: run.signal, report });
+      if (!mine()) return;
+      this.#to(item, 'SUCCESS');
+      this.#emit('stored', { file });
+    } catch (error) {
+      if (!mine()) return;
+      item.error = error;
+      const waits = error instanceof SignedOut || !this.tools.network.up;
+      this.#to(item, waits ? 'PENDING' : 'FAILED');
+      if (!waits && error.code === undefined) reportError(error);
+    }
+    this.#pump();
+  }
+
+  #report(item, phase, loaded, error = null, retryAt = 0) {
+    const onward = loaded ? Math.max(item.loaded, loaded) : 0;
+    Object.assign(item, { phase, error, retryAt, loaded: onward, sent: item.sent || phase === 'finishing' });
+    this.#emit('change', { item });
+  }
+
+  #stop(status, ...items) {
+    for (const item of items) {
+      const { run } = item;
+      item.run = null;
+      this.#to(item, status);
+      run?.abort();
+    }
+  }
+
+  #to(item, status) {
+    if (!NEXT[item.status].includes(status)) throw new Error(`${item.status} cannot become ${status}.`);
+    Object.assign(item, { status, phase: '', loaded: 0 });
+    this.#emit('change', { item });
+  }
+
+  #emit(type, detail = {}) { this.dispatchEvent(new CustomEvent(type, { detail })); }
+}
+
+/** Return 128 random bits in hex; `crypto.randomUUID` is missing on plain http. */
+const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), twoDigits).join('');
+const twoDigits = (byte) => byte.toString(16).padStart(2, '0');
