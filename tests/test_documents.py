@@ -416,9 +416,9 @@ HOSTILE_PATHS = [
     "%2e%2e/wsgi.py",
     "..%5cwsgi.py",
     "%00",
-    "app.js%00",
-    "app.js/..%2fwsgi.py",
-    "web/app.js",
+    "js/main.js%00",
+    "js/main.js/..%2fwsgi.py",
+    "web/js/main.js",
 ]
 
 

@@ -636,7 +636,7 @@ def test_each_request_is_one_line_with_its_fields(live: Live) -> None:
         ("DELETE", f"/api/documents/{document}", "/api/documents/<document_id>", 200, 1),
         ("GET", "/nothing/here?at=all", "unmatched", 404, None),
         ("BREW", "/api/limits", "unmatched", 405, None),
-        ("GET", "/app.js", "/app.js", 200, None),
+        ("GET", "/js/main.js", "/js/main.js", 200, None),
     ]
     for method, path, route, status, user in requests:
         answered = live.request(method, path, headers=headers)
