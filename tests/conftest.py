@@ -1,7 +1,9 @@
 """Fixtures: an application and a real server, each on its own SQLite file and folder; Alice owns, Bob is a stranger."""
 
 import http.client
+import io
 import json
+import logging
 import os
 import shutil
 import signal
@@ -159,6 +161,35 @@ def alice(app: Flask) -> Person:
 def bob(app: Flask) -> Person:
     add_user(app, "bob@example.com")
     return Person(app, "bob@example.com").login()
+
+
+def signed_in(app: Flask) -> FlaskClient:
+    """A browser in which Alice has signed in: a session of its own, in cookies."""
+    client = app.test_client()
+    answer = client.post("/api/auth/login", json={"email": "alice@example.com", "password": PASSWORD})
+    assert answer.status_code == 200
+    return client
+
+
+@pytest.fixture
+def browser(alice: Person) -> FlaskClient:
+    return signed_in(alice.app)
+
+
+def csrf(browser: FlaskClient) -> dict[str, str]:
+    """The header that the browser's cookies need on everything but GET."""
+    cookie = browser.get_cookie("csrf_token")
+    assert cookie is not None
+    return {"X-CSRF-Token": cookie.value}
+
+
+@pytest.fixture
+def log(app: Flask) -> io.StringIO:
+    """What the application logs from here on."""
+    sink = io.StringIO()
+    [handler] = (h for h in logging.getLogger().handlers if type(h) is logging.StreamHandler)
+    handler.setStream(sink)
+    return sink
 
 
 def open_files(pid: int | str = "self") -> list[str]:

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.conftest import BASE, CONTENT_TYPE, PASSWORD, Live, Person, multipart, part
+from tests.conftest import BASE, CONTENT_TYPE, PASSWORD, Live, Person, csrf, multipart, part, signed_in
 from uploadsvc import create_app
 from uploadsvc.config import ConfigError
 
@@ -20,24 +20,6 @@ VERIFY, PASSWORD_ROUTE, UPLOAD = "/api/auth/verify-status", "/api/auth/password"
 ALICE = {"email": "alice@example.com", "password": PASSWORD}
 OWN, APP, EVIL = "http://localhost", "https://app.example.com", "https://evil.test"
 NEW_PASSWORD = {"current": PASSWORD, "new": "another-passphrase"}
-
-
-def signed_in(app: Flask) -> FlaskClient:
-    """A browser with a session of its own."""
-    client = app.test_client()
-    assert client.post(LOGIN, json=ALICE).status_code == 200
-    return client
-
-
-@pytest.fixture
-def browser(alice: Person) -> FlaskClient:
-    return signed_in(alice.app)
-
-
-def csrf(browser: FlaskClient) -> dict[str, str]:
-    cookie = browser.get_cookie("csrf_token")
-    assert cookie is not None
-    return {"X-CSRF-Token": cookie.value}
 
 
 def uploaded(browser: FlaskClient, headers: dict[str, str]) -> TestResponse:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 import os
 import re
 import signal
@@ -63,15 +62,6 @@ def one_line(result: Result) -> str:
     assert result.exit_code == 1 and isinstance(result.exception, SystemExit), result.output
     [line] = result.stderr.splitlines()
     return str(line)
-
-
-@pytest.fixture
-def log(app: Flask) -> io.StringIO:
-    """What the application logs from here on."""
-    sink = io.StringIO()
-    [handler] = (h for h in logging.getLogger().handlers if type(h) is logging.StreamHandler)
-    handler.setStream(sink)
-    return sink
 
 
 # --- settings -------------------------------------------------------------------------------------------------------

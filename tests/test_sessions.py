@@ -17,30 +17,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.conftest import BASE, CONTENT_TYPE, PASSWORD, PDF, Live, Person, multipart, part
+from tests.conftest import BASE, CONTENT_TYPE, PASSWORD, PDF, Live, Person, csrf, multipart, part, signed_in
 from uploadsvc import auth, models
 
 LOGIN, REFRESH, LOGOUT = "/api/auth/login", "/api/auth/refresh", "/api/auth/logout"
 VERIFY, PASSWORD_ROUTE = "/api/auth/verify-status", "/api/auth/password"
 ALICE = {"email": "alice@example.com", "password": PASSWORD}
-
-
-def signed_in(app: Flask) -> FlaskClient:
-    """A browser with a session of its own."""
-    client = app.test_client()
-    assert client.post(LOGIN, json=ALICE).status_code == 200
-    return client
-
-
-@pytest.fixture
-def browser(alice: Person) -> FlaskClient:
-    return signed_in(alice.app)
-
-
-def csrf(browser: FlaskClient) -> dict[str, str]:
-    cookie = browser.get_cookie("csrf_token")
-    assert cookie is not None
-    return {"X-CSRF-Token": cookie.value}
 
 
 def access_token(browser: FlaskClient) -> str:

@@ -4,7 +4,6 @@ import errno
 import hashlib
 import io
 import json
-import logging
 import os
 import resource
 import shutil
@@ -601,15 +600,6 @@ def plant(root: Path, name: str, age: float) -> str:
     path.write_bytes(PDF)
     os.utime(path, (time.time() - age,) * 2)
     return name
-
-
-@pytest.fixture
-def log(app: Flask) -> io.StringIO:
-    """What the application logs from here on."""
-    sink = io.StringIO()
-    [handler] = (h for h in logging.getLogger().handlers if type(h) is logging.StreamHandler)
-    handler.setStream(sink)
-    return sink
 
 
 def test_the_sweep_removes_old_leftovers_and_nothing_else(alice: Person, log: io.StringIO) -> None:
