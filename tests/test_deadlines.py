@@ -9,14 +9,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.conftest import PASSWORD, PDF, ROOT, Live, free_port, multipart, part
+from tests.conftest import CONTENT_TYPE, PASSWORD, PDF, ROOT, Live, free_port, multipart, part
 from tests.test_server import (
     CHUNKED,
     UPLOAD,
@@ -30,47 +29,51 @@ from tests.test_server import (
     upload_head,
 )
 
-NOTHING: dict[str, Any] = {"files": [], "rows": 0, "open": []}
 BODY = multipart(part(content=PDF + b"x" * 200_000))
 
 LAUNCHER = """
 import sys
-import uploadsvc.server
-import uploadsvc.server.channel
 from flask.cli import main
+from uploadsvc import server
+from uploadsvc.server import channel
 
 for setting in sys.argv[1:]:
-    module, name, value = setting.split(":")
-    setattr(sys.modules[module], name, float(value) if "." in value else int(value))
+    name, value = setting.split("=")
+    module = server if hasattr(server, name) else channel
+    assert hasattr(module, name), name
+    setattr(module, name, int(value))
 sys.argv = ["flask", "--app", "wsgi", "serve"]
 main()
 """
 
 
-@pytest.fixture
-def tuned(tmp_path: Path) -> Iterator[Callable[..., Live]]:
-    """Start servers with other deadlines than the real ones; all are killed after the test."""
-    started: list[Live] = []
+@contextmanager
+def tuned(folder: Path, **constants: int) -> Iterator[Live]:
+    """A server with other deadlines than the real ones."""
+    script, log, port = folder / "launch.py", folder / "serve.log", free_port()
+    script.write_text(LAUNCHER)
+    given = [f"{name}={value}" for name, value in constants.items()]
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PORT": str(port), "BCRYPT_ROUNDS": "4"}
+    environ |= {"INSTANCE_PATH": str(folder / "instance"), "MIN_FREE_BYTES": "0", "ADMIN_PASSWORD": PASSWORD}
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            [sys.executable, str(script), *given], cwd=ROOT, env=environ, stdout=sink, stderr=sink
+        )
+    live = Live(process, port, folder / "instance", log, environ)
+    try:
+        assert eventually(lambda: answers(live), 30), log.read_text()
+        yield live
+    finally:
+        process.kill()
+        process.wait()
 
-    def begin(**constants: float) -> Live:
-        script, log, port = tmp_path / "launch.py", tmp_path / "serve.log", free_port()
-        script.write_text(LAUNCHER)
-        where = {"CONNECTIONS": "uploadsvc.server", "IDLE_SECONDS": "uploadsvc.server"}
-        given = [f"{where.get(name, 'uploadsvc.server.channel')}:{name}:{value}" for name, value in constants.items()]
-        environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PORT": str(port), "BCRYPT_ROUNDS": "4"}
-        environ |= {"INSTANCE_PATH": str(tmp_path / "instance"), "MIN_FREE_BYTES": "0", "ADMIN_PASSWORD": PASSWORD}
-        with log.open("wb") as sink:
-            process = subprocess.Popen(
-                [sys.executable, str(script), *given], cwd=ROOT, env=environ, stdout=sink, stderr=sink
-            )
-        started.append(Live(process, port, tmp_path / "instance", log, environ))
-        assert eventually(lambda: answers(started[-1]), 30), log.read_text()
-        return started[-1]
 
-    yield begin
-    for live in started:
-        live.process.kill()
-        live.process.wait()
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A server whose deadlines are a second or a few."""
+    constants = {"HEADER_SECONDS": 1, "BODY_GRACE": 1, "LINGER_SECONDS": 2, "LINGER_IDLE": 1, "IDLE_SECONDS": 3}
+    with tuned(tmp_path_factory.mktemp("hasty"), **constants) as live:
+        yield live
 
 
 def answers(live: Live) -> bool:
@@ -127,11 +130,10 @@ STALLS = {
 
 
 @pytest.mark.parametrize(("first", "then"), STALLS.values(), ids=STALLS)
-def test_headers_that_do_not_come_are_not_waited_for(tuned: Callable[..., Live], first: bytes, then: bytes) -> None:
+def test_headers_that_do_not_come_are_not_waited_for(hasty: Live, first: bytes, then: bytes) -> None:
     """C11: closed at the deadline, however busy the client keeps itself."""
-    live = tuned(HEADER_SECONDS=1)
-    with Wire(live).send(first) as wire:
-        assert 0.9 < seconds_until_closed(wire, then, limit=12) < 10
+    with Wire(hasty).send(first) as wire:
+        assert seconds_until_closed(wire, then, limit=12) < 10
 
 
 def test_the_deadline_for_headers_is_ten_seconds(live: Live) -> None:
@@ -142,76 +144,70 @@ def test_the_deadline_for_headers_is_ten_seconds(live: Live) -> None:
         assert seconds_until_closed(silent) < 5
 
 
-def test_an_idle_connection_is_closed_but_not_at_once(tuned: Callable[..., Live]) -> None:
+def test_an_idle_connection_is_closed_but_not_at_once(hasty: Live) -> None:
     """C11: kept-alive connections outlive the deadline for headers."""
-    live = tuned(HEADER_SECONDS=1, IDLE_SECONDS=3)
-    with Wire(live).send(head("GET /healthz HTTP/1.1")) as wire:
+    with Wire(hasty).send(head("GET /healthz HTTP/1.1")) as wire:
         assert wire.answer().status == 200
         assert 2 < seconds_until_closed(wire) < 40
 
 
-def test_half_open_connections_up_to_the_limit_hold_up_nobody_for_long(tuned: Callable[..., Live]) -> None:
+def test_half_open_connections_up_to_the_limit_hold_up_nobody_for_long(tmp_path: Path) -> None:
     """C10: five more than there is room for; the next request is served when their time is up."""
-    live = tuned(HEADER_SECONDS=3)
-    with many(live, 1005, b"GET / HTTP/1.1\r\nHost: loc"):
+    with tuned(tmp_path, HEADER_SECONDS=3) as live, many(live, 1005, b"GET / HTTP/1.1\r\nHost: loc"):
         start = time.monotonic()
         assert live.request("GET", "/healthz")[0] == 200
         assert time.monotonic() - start < 3 + 5
 
 
-def test_more_than_a_thousand_connections_work(tuned: Callable[..., Live]) -> None:
+def test_more_than_a_thousand_connections_work(tmp_path: Path) -> None:
     """C12: select() would end at descriptor 1023."""
-    live = tuned(HEADER_SECONDS=60, CONNECTIONS=2000)
-    with many(live, 1100, b"GET / HTTP/1.1\r\nHost: loc"):
-        assert live.upload(live.login())[0] == 200
-        assert max(int(fd.name) for fd in Path(f"/proc/{live.process.pid}/fd").iterdir()) > 1023
-    assert is_idle(live)
+    with tuned(tmp_path, HEADER_SECONDS=60, CONNECTIONS=2000) as live:
+        with many(live, 1100, b"GET / HTTP/1.1\r\nHost: loc"):
+            assert live.upload(live.login())[0] == 200
+            assert max(int(fd.name) for fd in Path(f"/proc/{live.process.pid}/fd").iterdir()) > 1023
+        assert is_idle(live)
 
 
 # --- Bodies
 
 
-def test_a_body_below_ten_kilobytes_a_second_is_given_up(tuned: Callable[..., Live]) -> None:
+def test_a_body_below_ten_kilobytes_a_second_is_given_up(hasty: Live) -> None:
     """C11: after the grace; one line with 408, what came, and who sent it; nothing is left."""
-    live = tuned(BODY_GRACE=1)
-    with Wire(live).send(upload_head(len(BODY), authorization(live)), BODY[:5000]) as wire:
+    line, before = authorization(hasty), left(hasty)
+    with Wire(hasty).send(upload_head(len(BODY), line), BODY[:5000]) as wire:
         assert 0.9 < seconds_until_closed(wire, b"x" * 300) < 10
-    assert eventually(lambda: requests_logged(live)[-1]["status"] == 408)
-    line = requests_logged(live)[-1]
-    assert (line["method"], line["route"], line["user_id"]) == ("POST", "/api/upload", 1)
-    assert 5000 <= line["bytes_in"] < 30_000
-    assert left(live) == NOTHING
+    assert eventually(lambda: requests_logged(hasty)[-1]["status"] == 408)
+    entry = requests_logged(hasty)[-1]
+    assert (entry["method"], entry["route"], entry["user_id"]) == ("POST", "/api/upload", 1)
+    assert 5000 <= entry["bytes_in"] < 30_000
+    assert left(hasty) == before
 
 
 @pytest.mark.parametrize("start_line", ["POST /api/auth/login HTTP/1.1", UPLOAD])
 @pytest.mark.parametrize("framing", ["Content-Length: 1000", CHUNKED])
-def test_a_body_that_stalls_is_given_up(tuned: Callable[..., Live], start_line: str, framing: str) -> None:
+def test_a_body_that_stalls_is_given_up(hasty: Live, start_line: str, framing: str) -> None:
     """C11: whoever sends it, and whatever it was to be."""
-    live = tuned(BODY_GRACE=1, LINGER_IDLE=1)
-    with Wire(live).send(head(start_line, framing), b"1\r\n") as wire:
+    with Wire(hasty).send(head(start_line, framing), b"1\r\n") as wire:
         assert seconds_until_closed(wire) < 10
-    assert left(live) == NOTHING
 
 
-def test_a_body_at_twenty_kilobytes_a_second_is_stored(tuned: Callable[..., Live]) -> None:
+def test_a_body_at_twenty_kilobytes_a_second_is_stored(hasty: Live) -> None:
     """C11: slow is not too slow, and the grace is no deadline."""
-    live = tuned(BODY_GRACE=1)
     body = BODY[:60_000] + BODY[-100:]
-    with Wire(live).send(upload_head(len(body), authorization(live))) as wire:
+    with Wire(hasty).send(upload_head(len(body), authorization(hasty))) as wire:
         for at in range(0, len(body), 4000):
             wire.send(body[at : at + 4000])
             time.sleep(0.2)
         assert wire.answer().status == 200
 
 
-def test_a_refused_client_that_sends_on_slowly_is_cut_off(tuned: Callable[..., Live]) -> None:
+def test_a_refused_client_that_sends_on_slowly_is_cut_off(hasty: Live) -> None:
     """C11: the answer can be read for a while, not for ever."""
-    live = tuned(LINGER_SECONDS=2)
-    with Wire(live).send(upload_head(10**8)) as wire:
+    with Wire(hasty).send(upload_head(10**8)) as wire:
         assert wire.answer().status == 401
         assert wire.ended()
         assert eventually(lambda: is_broken(wire, b"x" * 100), 10)
-    assert is_idle(live)
+    assert is_idle(hasty)
 
 
 def is_broken(wire: Wire, piece: bytes) -> bool:
@@ -250,18 +246,12 @@ def test_an_upload_that_is_reset_leaves_one_line_and_nothing_else(live: Live, fr
     """C15: as above for a connection that dies instead of ending, in either framing."""
     line, before, already = authorization(live), left(live), len(requests_logged(live))
     for _ in range(20):
-        with Wire(live).send(head(UPLOAD, framing, f"Content-Type: {content_type()}", line)) as wire:
+        with Wire(live).send(head(UPLOAD, framing, f"Content-Type: {CONTENT_TYPE}", line)) as wire:
             wire.send(b"%x\r\n" % len(BODY) if framing == CHUNKED else b"", BODY[:150_000])
             wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     assert eventually(lambda: len(requests_logged(live)) >= already + 20)
     assert {line["status"] for line in requests_logged(live)[already + 1 :]} == {499}
     assert eventually(lambda: left(live) == before)
-
-
-def content_type() -> str:
-    from tests.conftest import CONTENT_TYPE
-
-    return CONTENT_TYPE
 
 
 def test_a_client_that_goes_before_its_answer_gets_nothing_stored(live: Live) -> None:
@@ -282,7 +272,7 @@ def test_a_client_that_goes_before_its_answer_gets_nothing_stored(live: Live) ->
 def test_slow_strangers_in_numbers_keep_nobody_out(live: Live) -> None:
     """C10: 300 half-open sockets and 200 uploads at 1 kB/s: people sign in and upload 10 MB, and then all is quiet."""
     strangers_upload = upload_head(10**8)
-    stop = threading.Event()
+    stop, ticks = threading.Event(), threading.Semaphore(0)
     with many(live, 300, b"POST /api/upload HTTP/1.1\r\nHost: l"), many(live, 200, strangers_upload) as senders:
 
         def trickle() -> None:
@@ -290,11 +280,13 @@ def test_slow_strangers_in_numbers_keep_nobody_out(live: Live) -> None:
                 for sender in senders:
                     with suppress(OSError):
                         sender.socket.sendall(b"x" * 1000)
+                ticks.release()
 
         thread = threading.Thread(target=trickle)
         thread.start()
         try:
             for _ in range(3):
+                assert ticks.acquire(timeout=20)
                 assert live.upload(live.login(), part(content=PDF.ljust(10_000_000, b"x")))[0] == 200
         finally:
             stop.set()
@@ -314,3 +306,14 @@ def test_connections_that_come_and_go_leave_the_service_idle(live: Live) -> None
             wire.send(b"GET / HTTP/1.1\r\n"[: i % 16])
     assert eventually(lambda: len(list(fds.iterdir())) <= before + 1)
     assert is_idle(live)
+
+
+def test_urgent_data_is_no_way_to_keep_the_service_busy(live: Live) -> None:
+    """C11: TCP's urgent mark means nothing in HTTP; the loop does not turn and the log does not grow for it."""
+    assert eventually(lambda: answers(live))
+    before = live.log.stat().st_size
+    with Wire(live) as silent, Wire(live).send(b"GET / HTT") as slow:
+        for wire in (silent, slow):
+            wire.socket.send(b"x", socket.MSG_OOB)
+        assert is_idle(live)
+    assert live.log.stat().st_size - before < 10_000

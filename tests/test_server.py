@@ -1,7 +1,10 @@
 """The streaming server over raw sockets: what it refuses, when, how the client learns of it, and what stays behind."""
 
+import hashlib
 import inspect
 import json
+import os
+import random
 import re
 import shutil
 import socket
@@ -10,7 +13,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,9 +144,9 @@ def written(live: Live) -> int:
     return int(re.search(r"wchar: (\d+)", io)[1]) - live.log.stat().st_size
 
 
-def cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int | str) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.fixture(scope="module")
@@ -404,13 +408,14 @@ def test_expect_without_a_body_is_answered_at_once_and_mixes_nothing(live: Live,
         assert wire.answer().status == 200
 
 
-def test_expect_with_a_good_upload_is_told_to_continue(live: Live, alice: str) -> None:
-    """C5: 100, then the body, then 200; on one connection as often as one likes."""
+def test_expect_with_a_good_upload_is_told_to_continue_once(live: Live, alice: str) -> None:
+    """C5: 100, then the body, then 200, five hundred times on one connection, however soon the next one comes."""
     body = multipart(part())
     with Wire(live) as wire:
-        for _ in range(3):
+        for _ in range(500):
             assert wire.send(upload_head(len(body), EXPECT, alice)).answer().status == 100
             assert wire.send(body).answer().status == 200
+    assert [entry for entry in live.lines if entry["level"] == "ERROR"] == []
 
 
 LENGTHS = ["+5", "-1", "0x5", "5, 5", "5 5", "5;", "", "1e3", "\xb2", "5\r\nContent-Length: 5", "9" * 5000]
@@ -519,6 +524,16 @@ def test_twelve_megabytes_of_extension_cost_little(live: Live) -> None:
     assert cpu_seconds(live.process.pid) - before < 1
 
 
+def test_a_flood_of_blank_lines_is_refused(live: Live) -> None:
+    """C9: one or two before a request are ignored (RFC 9112 §2.2); two megabytes of them cost next to nothing."""
+    with Wire(live).send(b"\r\n\r\n", NEXT) as wire:
+        assert wire.answer().status == 200
+    before = cpu_seconds(live.process.pid)
+    with Wire(live).send(b"\r\n" * 1_000_000) as wire:
+        assert is_refusal(wire.answer(), 400)
+    assert cpu_seconds(live.process.pid) - before < 0.5
+
+
 BAD_CHUNKS = [b"g\r\n", b"-1\r\n", b"0x1\r\n", b"1 \r\nx\r\n", b"1\nx\n", b"1\r\nxx\r\n", b"1;\0\r\nx\r\n"]
 
 
@@ -623,27 +638,63 @@ def test_pipelined_uploads_are_all_stored(live: Live, alice: str) -> None:
     ]
 
 
+def test_uploads_side_by_side_keep_their_bytes(live: Live, alice: str) -> None:
+    """Eight clients at once, each with pieces of another size, small and larger than what the loop takes at a time."""
+
+    def upload(size: int) -> bool:
+        content = PDF + random.Random(size).randbytes(1_000_000)
+        body, digest = multipart(part(content=content)), hashlib.sha256(content).hexdigest()
+        with Wire(live) as wire:
+            for _ in range(5):
+                wire.send(upload_head(len(body), alice), *(body[at : at + size] for at in range(0, len(body), size)))
+                answer = wire.answer()
+                assert (answer.status, answer.json["files"][0]["sha256"]) == (200, digest)
+        return True
+
+    sizes = [700, 9000, 65_535, 65_536, 65_537, 262_144, 300_000, 2_000_000]
+    with ThreadPoolExecutor(len(sizes)) as pool:
+        assert list(pool.map(upload, sizes)) == [True] * len(sizes)
+
+
 # --- Downloads, encodings, repeats, tokens
 
 
-def test_slow_readers_of_downloads_hold_no_thread(live: Live, alice: str) -> None:
-    """C13: twice as many as there are threads; each gets its bytes when it reads on."""
-    content = PDF.ljust(10_000_000, b"x")
-    with Wire(live) as wire:
-        body = multipart(part(content=content))
-        target = (
-            f"/api/documents/{wire.send(upload_head(len(body), alice), body).answer().json['files'][0]['id']}/content"
-        )
-    request = head(f"GET {target} HTTP/1.1", alice)
-    readers = [Wire(live, receive_buffer=4096).send(request) for _ in range(8)]
-    for reader in readers:
-        assert reader.answer(has_body=False).status == 200
-    body = multipart(part())
+@pytest.fixture(scope="module")
+def download(live: Live, alice: str) -> bytes:
+    """The request for a stored file of 10 MB."""
+    body = multipart(part(content=TEN_MEGABYTES))
     with Wire(live).send(upload_head(len(body), alice), body) as wire:
-        assert wire.answer().status == 200
-    assert [reader.read(len(content)) == content for reader in readers[:2]] == [True, True]
-    for reader in readers:
-        reader.close()
+        return head(f"GET /api/documents/{wire.answer().json['files'][0]['id']}/content HTTP/1.1", alice)
+
+
+TEN_MEGABYTES = PDF.ljust(10_000_000, b"x")
+
+
+def test_slow_readers_of_downloads_hold_no_thread(live: Live, alice: str, download: bytes) -> None:
+    """C13: twice as many as there are threads; each gets its bytes when it reads on."""
+    with ExitStack() as stack:
+        readers = [stack.enter_context(Wire(live, receive_buffer=4096).send(download)) for _ in range(8)]
+        assert [reader.answer(has_body=False).status for reader in readers] == [200] * 8
+        assert live.upload({"Authorization": alice.partition(": ")[2]})[0] == 200
+        assert [reader.read(len(TEN_MEGABYTES)) == TEN_MEGABYTES for reader in readers[:2]] == [True, True]
+
+
+def test_clients_that_pipeline_downloads_and_do_not_read_hold_no_thread(
+    live: Live, alice: str, download: bytes
+) -> None:
+    """C13: 40 MB asked for in one breath, on more connections than there are threads."""
+    with ExitStack() as stack:
+        readers = [stack.enter_context(Wire(live, receive_buffer=4096).send(download * 4)) for _ in range(8)]
+        assert [reader.answer(has_body=False).status for reader in readers] == [200] * 8
+        for _ in range(3):
+            assert live.upload({"Authorization": alice.partition(": ")[2]})[0] == 200
+        assert readers[0].read(len(TEN_MEGABYTES)) == TEN_MEGABYTES
+
+
+def test_downloads_on_one_connection_are_whole(live: Live, download: bytes) -> None:
+    """C13: 30 MB, one answer after the other."""
+    with Wire(live) as wire:
+        assert [wire.send(download).answer().body == TEN_MEGABYTES for _ in range(3)] == [True] * 3
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "x"])

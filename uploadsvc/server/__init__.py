@@ -74,9 +74,9 @@ class Server(TcpWSGIServer):
         """Let running requests finish within DRAIN_SECONDS; a second Ctrl-C ends at once."""
         if not self.draining:
             self._stop_by = time.monotonic() + self.app.config["DRAIN_SECONDS"]
+            telemetry.draining(self.app).set()  # once: a second signal within it would wait for itself
         elif number == signal.SIGINT:
             self._stop_by = time.monotonic()
-        telemetry.draining(self.app).set()
         self.pull_trigger()
 
     def run(self) -> None:

@@ -177,11 +177,29 @@ class Channel(HTTPChannel):
             self._give_up(request)
         super().handle_close()
 
+    def handle_expt(self) -> None:
+        """Close on TCP urgent data: HTTP knows none, and its mark would wake the loop for ever."""
+        self.will_close = True
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        """Hold no worker thread for a client that does not read; `service` sees to it instead."""
+
     def service(self) -> None:
-        """Answer the next request, in a worker thread; one whose client has gone is only logged."""
+        """Answer the next request, in a worker thread; one whose client has gone is only logged.
+
+        A client that asks on without reading gets what it asked for so far, and the connection closes: what it
+        pipelined behind is not answered, and it may ask again (RFC 9112 §9.3.2).
+        """
         if not self.connected:
             self._give_up(self.requests[0])
         super().service()
+        if self.total_outbufs_len > self.adj.outbuf_high_watermark:
+            with self.requests_lock:
+                for request in self.requests:
+                    request.close()
+                self.requests.clear()
+                self.close_when_flushed = True
+            self.server.pull_trigger()
 
     def cancel(self) -> None:
         """Give up what waited for a worker thread when the server's time was up."""

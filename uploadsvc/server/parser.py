@@ -18,6 +18,7 @@ from .feeding import StreamedReception
 if TYPE_CHECKING:
     from . import Server
 
+_BLANK_LINES = 8  # pairs
 # Two of one of these mean different things to different servers: request smuggling (RFC 9112 §11.2).
 _SINGLE = (b"host", b"content-length", b"transfer-encoding", b"content-type", b"authorization", b"expect")
 
@@ -32,6 +33,7 @@ class Parser(HTTPRequestParser):
         self._server, self._discard_rest = server, discard_rest
         self.started = self.body_started = time.monotonic()
         self.reception: StreamedReception | None = None
+        self._blank = 0
         self.cut_short = False  # answered before its body was read to the end: nothing may follow it
 
     def received(self, data: bytes) -> int:
@@ -39,9 +41,11 @@ class Parser(HTTPRequestParser):
         in_body = self.body_rcv is not None
         try:
             consumed: int = super().received(data)
-            if self.empty:  # blank lines before a request: its time runs all the same
+            if self.empty:  # blank lines before a request (RFC 9112 §2.2): few are borne, and its time runs on
                 self.empty = self.completed = self.headers_finished = False
                 self.header_plus = b""
+                self._blank += 1
+                self.error = BadRequest("") if self._blank > _BLANK_LINES else None
             elif self.headers_finished and not in_body and not self.error:
                 self._admit()
         except Exception as error:  # the intake's refusals, and whatever else a hostile body brings about
