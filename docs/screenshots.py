@@ -1,0 +1,216 @@
+"""Take the README's pictures: a real server, a real Chromium, every main state at two widths and in both schemes.
+
+Run `.venv/bin/python -m docs.screenshots`; the PNGs go to docs/screenshots/. `CHROMIUM` names another browser.
+"""
+
+import base64
+import os
+import shutil
+import signal
+import struct
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+
+from tests.conftest import FILES, PASSWORD, Live, start_live
+
+OUT = Path(__file__).resolve().parent / "screenshots"
+WIDTHS = {1280: 860, 390: 844}
+SCHEMES = ("light", "dark")
+EMAIL = "maria@example.org"
+PDF, DOCX, TXT = (FILES / name for name in ("cairo.pdf", "libreoffice.docx", "ascii.txt"))
+PATIENCE = 60_000
+LONG = "Quarterly report of the northern region, with all appendices, final.pdf"
+
+
+COUNT_COLOURS = """async (png) => {
+  const blob = new Blob([Uint8Array.from(atob(png), (letter) => letter.charCodeAt(0))]);
+  const image = await createImageBitmap(blob);
+  const [canvas, seen, index] = [new OffscreenCanvas(image.width, image.height), new Map(), new Map()];
+  const brush = canvas.getContext('2d');
+  brush.drawImage(image, 0, 0);
+  const pixels = new Uint32Array(brush.getImageData(0, 0, image.width, image.height).data.buffer);
+  for (const pixel of pixels) seen.set(pixel, (seen.get(pixel) ?? 0) + 1);
+  const part = (pixel, shift) => (pixel >> shift) & 255;
+  const tint = (pixel) => Math.abs(part(pixel, 0) - part(pixel, 8)) + Math.abs(part(pixel, 8) - part(pixel, 16));
+  const weight = ([pixel, times]) => times * (8 + tint(pixel));
+  const palette = [...seen].sort((a, b) => weight(b) - weight(a)).slice(0, 256).map(([pixel]) => pixel);
+  const far = (a, b) => [0, 8, 16].reduce((sum, shift) => sum + (part(a, shift) - part(b, shift)) ** 2, 0);
+  const closer = (pixel) => (best, one, at) => (far(one, pixel) < far(palette[best], pixel) ? at : best);
+  const nearest = (pixel) => palette.reduce(closer(pixel), 0);
+  for (const pixel of seen.keys()) index.set(pixel, nearest(pixel));
+  const letters = Array.from(pixels, (pixel) => String.fromCharCode(index.get(pixel))).join('');
+  return [image.width, palette.flatMap((pixel) => [0, 8, 16].map((shift) => part(pixel, shift))), btoa(letters)];
+}"""
+
+
+def small(page: Page, png: bytes) -> bytes:
+    """Return the picture in its 256 commonest colours, a third of the size; the browser does the counting."""
+    width, palette, letters = page.evaluate(COUNT_COLOURS, base64.b64encode(png).decode())
+    pixels = base64.b64decode(letters)
+    rows = [b"\0" + pixels[at : at + width] for at in range(0, len(pixels), width)]
+    header = struct.pack(">2I5B", width, len(rows), 8, 3, 0, 0, 0)
+    chunks = {b"IHDR": header, b"PLTE": bytes(palette), b"IDAT": zlib.compress(b"".join(rows), 9), b"IEND": b""}
+    marked = ((kind + content, len(content)) for kind, content in chunks.items())
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", size) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk, size in marked
+    )
+
+
+def named(folder: Path, name: str, source: Path, size: int = 0) -> Path:
+    """Return a file of that name with `source`'s content, padded to `size`."""
+    path = folder / name
+    content = source.read_bytes()
+    path.write_bytes(content + b" " * (size - len(content)))
+    return path
+
+
+def tell(page: Page, **timing: int) -> None:
+    """Change how patient the client is."""
+    page.evaluate("async (timing) => Object.assign((await import('/js/config.js')).TIMING, timing)", timing)
+
+
+@contextmanager
+def halted(live: Live) -> Iterator[None]:
+    """Let the server answer nothing meanwhile; the system still takes in what fits its buffers."""
+    live.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        live.process.send_signal(signal.SIGCONT)
+
+
+def sign_in(page: Page, live: Live) -> None:
+    page.goto(f"http://127.0.0.1:{live.port}/")
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#app-view")).to_be_visible()
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.locator("#queue-list .row").filter(has_text=name)
+
+
+class Album:
+    """The pictures of one width and one scheme."""
+
+    def __init__(self, live: Live, context: BrowserContext, width: int, scheme: str) -> None:
+        self.live, self.context, self.suffix = live, context, f"{width}-{scheme}"
+        self.page, self.blank = context.new_page(), context.new_page()
+        self.page.bring_to_front()
+
+    def take(self, state: str) -> None:
+        self.page.mouse.move(0, 0)
+        shot = self.page.screenshot(animations="disabled", caret="hide", scale="css")
+        (OUT / f"{state}-{self.suffix}.png").write_bytes(small(self.blank, shot))
+
+    def sign_in(self) -> None:
+        self.page.goto(f"http://127.0.0.1:{self.live.port}/")
+        expect(self.page.locator("#sign-in-view")).to_be_visible()
+        self.take("sign-in")
+        sign_in(self.page, self.live)
+
+    def empty(self) -> None:
+        expect(self.page.get_by_text("No documents yet.")).to_be_visible()
+        self.page.evaluate("document.activeElement.blur()")
+        self.take("empty")
+
+    def documents(self, folder: Path) -> None:
+        files = [("Minutes of 12 May.txt", TXT), ("Contract Ødegård & Søn.docx", DOCX), ("Invoice 2041.pdf", PDF)]
+        self.page.locator("#files").set_input_files([named(folder, *one) for one in files])
+        expect(self.page.get_by_text("3 of 3 uploaded")).to_be_visible(timeout=PATIENCE)
+        self.page.get_by_role("button", name="Clear finished").click()
+        expect(self.page.locator("#documents-list .row")).to_have_count(3)
+        self.page.evaluate("document.activeElement.blur()")
+        self.take("documents")
+        self.page.get_by_role("button", name="Delete Minutes of 12 May.txt").click()
+        expect(self.page.locator("#confirm")).to_be_visible()
+        self.take("delete")
+        self.page.get_by_role("button", name="Cancel", exact=True).click()
+
+    def mixed(self, folder: Path) -> None:
+        page, choose = self.page, self.page.locator("#files").set_input_files
+        tell(page, retries=[], probe=PATIENCE)
+        choose(named(folder, "Minutes of 13 May.txt", TXT))
+        expect(row(page, "Minutes of 13")).to_have_attribute("data-status", "SUCCESS", timeout=PATIENCE)
+        page.route("**/api/upload", lambda route: route.abort("connectionreset"))
+        choose(named(folder, "scan.pdf", PDF))
+        expect(row(page, "scan.pdf")).to_have_attribute("data-status", "FAILED")
+        page.unroute("**/api/upload")
+        choose([FILES / "refused" / "png-renamed.pdf"])
+        with halted(self.live):
+            sizes = [(LONG, PDF, 9_000_000), ("Drawings.pdf", PDF, 9_900_000), ("notes.txt", TXT)]
+            choose([named(folder, *one) for one in sizes])
+            expect(row(page, "notes.txt")).to_contain_text("Finishing")
+            choose([named(folder, "plan.docx", DOCX)])
+            expect(row(page, "plan.docx")).to_contain_text("Waiting")
+            expect(row(page, LONG)).not_to_contain_text("Uploading · 0 %")
+            page.evaluate("document.activeElement.blur()")
+            self.take("queue")
+        expect(page.get_by_text("5 of 7 uploaded")).to_be_visible(timeout=PATIENCE)
+
+    def offline(self, folder: Path) -> None:
+        page = self.page
+        page.get_by_role("button", name="Clear finished").click()
+        with halted(self.live):
+            page.locator("#files").set_input_files([named(folder, name, PDF) for name in ("Plan A.pdf", "Plan B.pdf")])
+            tell(page, probe=500)
+            self.context.set_offline(True)
+            expect(page.locator("#banner")).to_contain_text("You're offline.")
+            expect(row(page, "Plan B.pdf")).to_contain_text("Waiting for connection")
+            page.evaluate("document.activeElement.blur()")
+            self.take("offline")
+        self.context.set_offline(False)
+        expect(row(page, "Plan B.pdf")).to_have_attribute("data-status", "SUCCESS", timeout=PATIENCE)
+
+    def sign_in_again(self, folder: Path) -> None:
+        self.context.clear_cookies(name="token")
+        self.context.clear_cookies(name="refresh_token")
+        self.page.locator("#files").set_input_files([named(folder, f"Part {n}.txt", TXT) for n in range(1, 4)])
+        expect(self.page.get_by_role("dialog")).to_contain_text("3 files are waiting")
+        self.take("sign-in-again")
+
+
+def take_all(browser: Browser) -> None:
+    for width, height in WIDTHS.items():
+        for scheme in SCHEMES:
+            with tempfile.TemporaryDirectory() as folder:
+                place = Path(folder)
+                live = start_live(place, ADMIN_EMAIL=EMAIL)
+                try:
+                    context = browser.new_context(
+                        viewport={"width": width, "height": height},
+                        color_scheme=scheme,
+                        reduced_motion="reduce",
+                        locale="en-GB",
+                    )
+                    album = Album(live, context, width, scheme)
+                    album.sign_in()
+                    album.empty()
+                    for state in (album.documents, album.mixed, album.offline, album.sign_in_again):
+                        state(place)
+                    context.close()
+                finally:
+                    live.stop(signal.SIGKILL)
+
+
+def main() -> None:
+    OUT.mkdir(exist_ok=True)
+    binary = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    with sync_playwright() as tools:
+        arguments = ["--disable-lcd-text", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+        browser = tools.chromium.launch(executable_path=binary, args=arguments)
+        take_all(browser)
+        browser.close()
+    sizes = [path.stat().st_size for path in OUT.glob("*.png")]
+    sys.stdout.write(f"{len(sizes)} pictures, {sum(sizes) // 1000} kB\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""Rows D1-D3, E1 and E2 of the client's specification, and the same files served from another port."""
+# ruff: noqa: N802 - a test bears the name of its row
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+from tests.conftest import ROOT, start_live
+from tests.web.conftest import Account, Watch, choose, rows, sign_in
+from tests.web.steps import REFUSED, answers, expect_all, expire, pdf, pdfs, shelf
+
+Allow = Callable[..., None]
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+
+
+def test_D1_list_cache(signed_in: Page) -> None:
+    """Newest first; fresh for five minutes; Refresh asks once; an upload is prepended; other tabs read it again."""
+    lists, show = answers(signed_in.context, "/api/documents"), "dispatchEvent(new Event('focus'))"
+    choose(signed_in, pdf("old.pdf"))
+    expect(shelf(signed_in)).to_have_count(1)
+    choose(signed_in, pdf("new.pdf"))
+    expect(shelf(signed_in).locator(".name")).to_have_text(["new.pdf", "old.pdf"])
+    signed_in.evaluate(show)
+    signed_in.evaluate("fetch('/api/limits')")
+    assert lists == []
+    with signed_in.expect_response("**/api/documents?*"):
+        signed_in.get_by_role("button", name="Refresh").click()
+    expect(shelf(signed_in).locator(".name")).to_have_text(["new.pdf", "old.pdf"])
+    assert lists == [200]
+    other = signed_in.context.new_page()
+    other.goto("/")
+    expect(shelf(other)).to_have_count(2)
+    choose(signed_in, pdf("newest.pdf"))
+    expect(shelf(signed_in)).to_have_count(3)
+    other.evaluate(show)
+    expect(shelf(other).locator(".name")).to_have_text(["newest.pdf", "new.pdf", "old.pdf"])
+    assert lists == [200, 200, 200]
+
+
+def test_D2_download(signed_in: Page, allow: Allow) -> None:
+    """A download keeps the name and the page; when the session is over the page asks to sign in instead."""
+    allow(f"{REFUSED} 401")
+    asked: list[str] = []
+    signed_in.on("dialog", lambda dialog: asked.append(dialog.type))
+    name = "Übersicht & Preise, 100 %.pdf"
+    choose(signed_in, pdf(name))
+    link = signed_in.get_by_role("link", name=f"Download {name}")
+    expire(signed_in.context)
+    with signed_in.expect_download() as download:
+        link.click()
+    assert download.value.suggested_filename.replace("_", "%") == name
+    assert download.value.path().read_bytes() == pdf(name)["buffer"]
+    before = signed_in.url
+    expire(signed_in.context, session=True)
+    link.click()
+    expect(signed_in.locator("#sign-in-again")).to_be_visible()
+    assert (signed_in.url, asked) == (before, [])
+
+
+def test_D3_delete(signed_in: Page, person: Account, allow: Allow) -> None:
+    """Cancel keeps the row, "Deleting…" is shown, 404 counts as done, a failure restores the row; focus."""
+    allow(f"{REFUSED} 404", f"{REFUSED} 500")
+    for number in range(4):
+        choose(signed_in, pdf(f"d{number}.pdf"))
+        expect(shelf(signed_in)).to_have_count(number + 1)
+
+    def delete(number: int, answer: str = "Delete") -> None:
+        signed_in.get_by_role("button", name=f"Delete d{number}.pdf").click()
+        signed_in.get_by_role("dialog").get_by_role("button", name=answer, exact=True).click()
+
+    delete(3, "Cancel")
+    expect(signed_in.get_by_role("button", name="Delete d3.pdf")).to_be_focused()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    signed_in.route("**/api/documents/*", hold)
+    delete(2)
+    expect(shelf(signed_in).nth(1)).to_contain_text("Deleting…")
+    held[0].fulfill(status=500, json={"ok": False, "error": "x", "message": "x"})
+    expect(shelf(signed_in).nth(1)).to_contain_text("Not deleted. The server had a problem. Try again.")
+    expect(signed_in.locator("#announcer-alert")).to_contain_text("d2.pdf: Not deleted.")
+    signed_in.unroute("**/api/documents/*")
+    delete(2)
+    expect(shelf(signed_in)).to_have_count(3)
+    expect(signed_in.get_by_role("button", name="Delete d3.pdf")).to_be_focused()
+    gone = shelf(signed_in).first.get_attribute("data-id")
+    assert person.site.request("DELETE", f"/api/documents/{gone}", headers=person.site.login(person.email))[0] == 200
+    delete(3)
+    expect(shelf(signed_in).locator(".name")).to_have_text(["d1.pdf", "d0.pdf"])
+    expect(signed_in.locator("#documents-h")).to_be_focused()
+    assert person.names == ["d0.pdf", "d1.pdf"]
+
+
+def test_E1_csp(signed_in: Page, allow: Allow) -> None:
+    """The page bears the strict policy, and the browser enforces it: no inline script, no HTML from text."""
+    allow("CSP:", "Content Security Policy", "TrustedHTML", "violates")
+    answer = signed_in.request.get("/")
+    assert answer.headers["content-security-policy"] == POLICY
+    inject = "() => { const s = document.createElement('div'); s.innerHTML = '<img src=x>'; }"
+    with pytest.raises(Exception, match="TrustedHTML"):
+        signed_in.evaluate(inject)
+    signed_in.evaluate("document.body.setAttribute('style', 'color: red')")
+    assert signed_in.evaluate("getComputedStyle(document.body).color") != "rgb(255, 0, 0)"
+
+
+def test_E2_reflow(signed_in: Page, allow: Allow) -> None:
+    """At 320 px, which is 1280 px at 400 %, nothing scrolls sideways: rows, dialogs, banner."""
+    allow(REFUSED)
+    signed_in.set_viewport_size({"width": 320, "height": 640})
+
+    def fits() -> bool:
+        return bool(signed_in.evaluate("document.scrollingElement.scrollWidth <= 320"))
+
+    assert fits()
+    choose(signed_in, pdf("W" * 120 + ".pdf"), pdf("many words in a row that is long.pdf"), pdf("no.exe"))
+    expect_all(signed_in, "SUCCESS", 2)
+    expect(shelf(signed_in)).to_have_count(2)
+    assert fits()
+    signed_in.get_by_role("button", name="Delete WWW").click()
+    expect(signed_in.locator("#confirm")).to_be_visible()
+    assert signed_in.evaluate(
+        "(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth)(confirm)".replace(
+            "(confirm)", "(document.getElementById('confirm'))"
+        )
+    )
+    signed_in.keyboard.press("Escape")
+    expire(signed_in.context, session=True)
+    choose(signed_in, pdf("late.pdf"))
+    expect(signed_in.locator("#banner")).to_be_visible()
+    assert fits()
+
+
+class Elsewhere(SimpleHTTPRequestHandler):
+    """Serves web/ as a CDN would; only the one line that says where the API lies is another."""
+
+    def __init__(self, *args: Any, api: str, **kwargs: Any) -> None:
+        self.api = api
+        super().__init__(*args, directory=str(ROOT / "web"), **kwargs)
+
+    def do_GET(self) -> None:
+        if self.path != "/":
+            return super().do_GET()
+        page = Path(ROOT / "web" / "index.html").read_text()
+        told = page.replace('<meta name="api" content="">', f'<meta name="api" content="{self.api}">')
+        assert told != page
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.end_headers()
+        self.wfile.write(told.encode())
+        return None
+
+    def log_message(self, *args: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def elsewhere() -> Iterator[tuple[ThreadingHTTPServer, dict[str, str]]]:
+    told: dict[str, str] = {}
+    server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: Elsewhere(*args, api=told["api"]))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server, told
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_files_from_another_port(context: BrowserContext, tmp_path: Path, watch: Watch) -> None:
+    """The same files from another port, with FRONTEND_URL set: sign in, upload, refresh, reload, download, delete."""
+    watch.allowed += ["off origin", f"{REFUSED} 401"]
+    with elsewhere() as (server, told):
+        front = f"http://127.0.0.1:{server.server_address[1]}"
+        live = start_live(tmp_path, FRONTEND_URL=front)
+        try:
+            told["api"] = f"http://127.0.0.1:{live.port}"
+            page, admin = context.new_page(), Account(live, "admin@localhost")
+            page.goto(front + "/")
+            sign_in(page, admin)
+            expect(page.locator("#documents-empty")).to_be_visible()
+            expire(context)
+            choose(page, *pdfs(3))
+            expect_all(page, "SUCCESS", 3)
+            assert sorted(admin.names) == ["f00.pdf", "f01.pdf", "f02.pdf"]
+            page.reload()
+            expect(shelf(page)).to_have_count(3)
+            with context.expect_event("page"), page.expect_popup() as popup:
+                page.get_by_role("link", name="Download f01.pdf").click()
+            assert popup.value is not None
+            page.get_by_role("button", name="Delete f01.pdf").click()
+            page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+            expect(shelf(page)).to_have_count(2)
+            assert len(admin.names) == 2
+            page.get_by_role("button", name="Sign out").click()
+            expect(page.locator("#sign-in-view")).to_be_visible()
+            expect(rows(page)).to_have_count(0)
+        finally:
+            live.stop(signal.SIGKILL)

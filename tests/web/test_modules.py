@@ -1,0 +1,130 @@
+"""The client's modules one by one, by `import()` in the page: no bundler, no second run-time."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from .conftest import Watch
+
+LIMITS = """const limits = { maxFileBytes: 100, types: [
+    { extension: '.pdf', mimetype: 'application/pdf' },
+    { extension: '.docx', mimetype: 'application/x-docx' }, { extension: '.txt', mimetype: 'text/plain' }] };"""
+
+
+@pytest.fixture
+def blank(page: Page, watch: Watch) -> Page:
+    """A page of the site where modules can be imported."""
+    page.goto("/")
+    return page
+
+
+def run(page: Page, module: str, names: str, body: str) -> Any:
+    """Import `names` from a module and return what `body` returns."""
+    return page.evaluate(f"async () => {{ const {{ {names} }} = await import('/js/{module}.js'); {LIMITS} {body} }}")
+
+
+def test_format_bytes(blank: Page):
+    sizes = [0, 1, 812, 1024, 217_088, 8_493_466, 10 * 1024 * 1024]
+    said = run(blank, "format", "bytes", f"return {sizes}.map((size) => bytes(size))")
+    assert said == ["0 bytes", "1 byte", "812 bytes", "1 kB", "212 kB", "8.1 MB", "10 MB"]
+
+
+def test_format_names(blank: Page):
+    """A long name is cut before its end, whole letters at a time; marks that turn the text are made visible."""
+    cut = run(blank, "format", "splitName", "return splitName('Quarterly report of the northern region.pdf')")
+    assert "".join(cut) == "Quarterly report of the northern region.pdf"
+    assert cut[1].endswith(".pdf")
+    assert run(blank, "format", "splitName", "return splitName('a.pdf')") == ["a.pdf", ""]
+    assert run(blank, "format", "shown", r"return shown('a\u202efdp.exe')") == "a\ufffdfdp.exe"
+    assert run(blank, "format", "badge", "return ['a.PDF', 'b.docx', 'c'].map(badge)") == ["PDF", "DOC", "–"]
+
+
+def test_format_when(blank: Page):
+    days = "['2025-03-05T10:04', '2025-03-04T18:20', '2025-02-01T09:00']"
+    body = f"return {days}.map((day) => when(new Date(day), new Date('2025-03-05T12:00')))"
+    assert run(blank, "format", "when", body) == ["today, 10:04", "yesterday, 18:20", "1 Feb 2025, 09:00"]
+    assert run(blank, "format", "ago", "return [5e3, 12e4, 72e5].map(ago)") == [
+        "just now", "2 minutes ago", "2 hours ago"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("a.pdf", "'%PDF-1.7'", ""),
+        ("a.PDF", "'junk %PDF-1.7'", ""),
+        ("a.pdf", "'hello'", "content"),
+        ("a.docx", r"'PK\x03\x04'", ""),
+        ("a.txt", r"'a\0b'", "content"),
+        ("a.txt", r"new Uint8Array([255, 254, 65, 0])", ""),
+        ("a.txt", "''", "empty"),
+        ("a.txt", "'x'.repeat(100)", ""),
+        ("a.txt", "'x'.repeat(101)", "size"),
+        ("a.pdf.exe", "'%PDF-'", "type"),
+        (".pdf", "'%PDF-'", "type"),
+    ],
+)
+def test_validate(blank: Page, name: str, content: str, code: str):
+    assert run(blank, "validate", "validate", f"return validate(new File([{content}], '{name}'), limits)") == code
+
+
+def test_http_judge(blank: Page):
+    """Good answers yield their body; refusals, strange pages and waits are told apart."""
+    body = """const tell = (...answer) => {
+        try { return judge(...answer); } catch (e) { return [e.constructor.name, e.status, e.code, e.retryAfter]; } };
+      return [tell(200, { ok: true, a: 1 }), tell(200, null), tell(415, { error: 'type', message: 'No.' }),
+              tell(429, null, '8'), tell(503, null, 'x')];"""
+    assert run(blank, "http", "judge", body) == [
+        {"ok": True, "a": 1},
+        ["NetworkTrouble", None, "network", None],
+        ["ApiError", 415, "type", 0],
+        ["ApiError", 429, "", 8],
+        ["ApiError", 503, "", 0],
+    ]
+
+
+QUEUE = """const authorised = (send) => send();
+    const session = Object.assign(new EventTarget(), { active: true, user: { id: 1 }, authorised });
+    const network = Object.assign(new EventTarget(), { up: true, check: async () => 200 });
+    const timing = { retries: [5, 10, 20], jitter: 0 };
+    const log = [], states = [];
+    const make = (send) => {
+        const queue = new UploadQueue({ send, session, network, limits, timing });
+        queue.addEventListener('change', ({ detail: { item } }) => {
+            if (states.at(-1) !== item.status) states.push(item.status); });
+        return queue;
+    };
+    const file = (name) => ({ file: new File(['hello'], name) });
+    const settled = async (queue, active) => {
+        while (queue.all(active).length) await new Promise((wake) => setTimeout(wake, 2)); };"""
+
+
+def test_queue_tries_again(blank: Page):
+    """What passes is tried at most three times more; a refusal is not."""
+    body = """const { ApiError } = await import('/js/http.js');
+      const queue = make(async ({ name, id }) => { log.push(name);
+          throw new ApiError(name === 'a.txt' ? 500 : 415, null); });
+      await queue.add([file('a.txt'), file('b.txt')]);
+      await settled(queue, isActive);
+      return [log.sort().join(' '), queue.all().map(({ status }) => status)];"""
+    assert run(blank, "queue", "UploadQueue, isActive", QUEUE + body) == [
+        "a.txt a.txt a.txt a.txt b.txt",
+        ["FAILED", "FAILED"],
+    ]
+
+
+def test_queue_states(blank: Page):
+    """Lost connections put a row back; what is done stays done, and cancelled work can be tried again."""
+    body = """let answer;
+      const queue = make((item, { signal }) => new Promise((resolve, reject) => {
+          answer = resolve; signal.addEventListener('abort', () => reject(signal.reason)); }));
+      const turn = () => new Promise((wake) => setTimeout(wake, 2));
+      const change = (up) => { network.up = up; network.dispatchEvent(new Event('change')); };
+      await queue.add([file('a.txt')]);
+      const [item] = queue.all();
+      await turn(); change(false); await turn(); change(true); await turn();
+      queue.cancel(item); queue.retry(item); await turn(); answer({}); await settled(queue, isActive);
+      queue.retry(item); queue.cancel(item); await turn();
+      return states;"""
+    assert run(blank, "queue", "UploadQueue, isActive", QUEUE + body) == [
+        "UPLOADING", "PENDING", "UPLOADING", "CANCELLED", "PENDING", "UPLOADING", "SUCCESS"]  # fmt: skip

@@ -1,0 +1,189 @@
+"""Rows B8-B13 of the client's specification: what goes wrong on the way, and what is said of it."""
+# ruff: noqa: N802 - a test bears the name of its row
+
+import re
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, Dialog, Page, Route, expect
+
+from tests.conftest import start_live
+from tests.web.conftest import Account, Watch, choose, row, rows, sign_in, throttle
+from tests.web.steps import (
+    REFUSED,
+    UNREACHED,
+    UPLOAD,
+    answers,
+    expect_all,
+    expect_status,
+    expire,
+    halted,
+    pdf,
+    pdfs,
+    tell,
+)
+
+Allow = Callable[..., None]
+
+
+def refuse(page: Page, status: int, times: int = 99, **headers: str) -> list[str]:
+    """Answer the next uploads with `status`; return the list of the keys they bore."""
+    keys: list[str] = []
+
+    def answer(route: Route) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        if len(keys) > times:
+            route.continue_()
+        else:
+            body = {"ok": False, "error": "made_up", "message": "Told by the server."}
+            route.fulfill(status=status, json=body, headers={name.replace("_", "-"): v for name, v in headers.items()})
+
+    page.route(UPLOAD, answer)
+    return keys
+
+
+def test_B8_auto_retry(signed_in: Page, person: Account, allow: Allow) -> None:
+    """A 5xx is tried again three times under the same key, then it is the row's failure; a 507 and a 4xx are not."""
+    allow(REFUSED)
+    timing = signed_in.evaluate("async () => (await import('/js/config.js')).TIMING")
+    assert (timing["retries"], timing["jitter"]) == ([1_000, 2_000, 4_000], 0.2)
+    tell(signed_in, retries=[50, 100, 200])
+    keys = refuse(signed_in, 500)
+    choose(signed_in, pdf("five.pdf"))
+    expect(row(signed_in, "five.pdf")).to_contain_text("Not uploaded. The server had a problem. Try again.")
+    assert (len(keys), len(set(keys))) == (4, 1)
+    for status, text in (
+        (507, "Told by the server."),
+        (415, "Told by the server."),
+        (413, "The server's limit is 10 MB."),
+    ):
+        signed_in.unroute(UPLOAD)
+        keys = refuse(signed_in, status)
+        choose(signed_in, pdf(f"{status}.pdf"))
+        expect(row(signed_in, f"{status}.pdf")).to_contain_text(f"Not uploaded. {text}")
+        assert len(keys) == 1
+    assert person.names == []
+
+
+def test_B8_retry_after(signed_in: Page, person: Account, allow: Allow) -> None:
+    """`Retry-After` is obeyed, and the wait is told; then the file arrives."""
+    allow(f"{REFUSED} 429")
+    tell(signed_in, retries=[10, 10, 10], tick=100)
+    keys = refuse(signed_in, 429, times=1, Retry_After="2")
+    choose(signed_in, pdf("a.pdf"))
+    expect(row(signed_in, "a.pdf")).to_contain_text("Too many uploads at once. Trying again in 2 seconds.")
+    expect(row(signed_in, "a.pdf")).to_contain_text("Trying again in 1 second.")
+    assert len(keys) == 1
+    expect_status(signed_in, "a.pdf", "SUCCESS")
+    assert person.names == ["a.pdf"]
+
+
+def test_B9_stall(signed_in: Page, person: Account, allow: Allow) -> None:
+    """Without progress the upload is given up and tried again; a server that answers nothing counts as lost."""
+    allow(UNREACHED)
+    timing = signed_in.evaluate("async () => (await import('/js/config.js')).TIMING")
+    assert (timing["stall"], timing["finish"]) == (30_000, 120_000)
+    tell(signed_in, stall=400, finish=800, watch=50, retries=[3_000], tick=100)
+    signed_in.route(UPLOAD, lambda route: None)
+    choose(signed_in, pdf("still.pdf"))
+    expect(row(signed_in, "still.pdf")).to_contain_text("The upload stopped moving. Trying again in")
+    signed_in.unroute(UPLOAD)
+    expect_status(signed_in, "still.pdf", "SUCCESS")
+    tell(signed_in, probe=400, probes=[200], retries=[10, 10, 10])
+    with halted(person.site):
+        choose(signed_in, pdf("small.pdf"), pdf("large.pdf", 9_000_000))
+        expect(row(signed_in, "small.pdf")).to_contain_text("Waiting for connection")
+        expect(row(signed_in, "large.pdf")).to_contain_text("Waiting for connection")
+        tell(signed_in, probe=8_000, stall=30_000, finish=120_000)
+    expect_all(signed_in, "SUCCESS", 3)
+    assert sorted(person.names) == ["large.pdf", "small.pdf", "still.pdf"]
+
+
+def test_B10_changed_on_disk(signed_in: Page, person: Account, disk: Callable[..., Path], allow: Allow) -> None:
+    """A file that was edited or deleted after it was added fails, says so, and offers no retry."""
+    allow(UNREACHED)
+    kept = [disk(f"kept{number}.pdf") for number in range(3)]
+    edited, deleted = disk("edited.pdf"), disk("deleted.pdf")
+    with halted(person.site):
+        choose(signed_in, *kept, edited, deleted)
+        expect_all(signed_in, "UPLOADING", 3)
+        expect_all(signed_in, "PENDING", 2)
+        disk("edited.pdf", size=5_000)
+        deleted.unlink()
+    for name in ("edited.pdf", "deleted.pdf"):
+        expect(row(signed_in, name)).to_contain_text(
+            "Not uploaded. The file was moved or changed after you added it. Choose it again."
+        )
+        expect(row(signed_in, name).locator(".retry")).to_be_hidden()
+    expect_all(signed_in, "SUCCESS", 3)
+    assert sorted(person.names) == ["kept0.pdf", "kept1.pdf", "kept2.pdf"]
+
+
+def test_B11_early_401(signed_in: Page, person: Account, allow: Allow) -> None:
+    """A 401 that comes before the body is read leads to a refresh, not to a broken connection."""
+    allow(f"{REFUSED} 401", UNREACHED)
+    uploads = answers(signed_in.context, "/api/upload")
+    expire(signed_in.context)
+    choose(signed_in, *pdfs(3, 9_000_000))
+    expect_all(signed_in, "SUCCESS", 3)
+    assert uploads.count(200) == 3
+    assert len(person.names) == 3
+
+
+def test_B11_early_413(context: BrowserContext, tmp_path: Path, watch: Watch) -> None:
+    """A server whose limit has shrunk meanwhile answers 413 before it reads the body; the row says so."""
+    watch.allowed += [f"{REFUSED} 413", UNREACHED, "off origin"]
+    live = start_live(tmp_path)
+    page, again = context.new_page(), None
+    try:
+        page.goto(f"http://127.0.0.1:{live.port}/")
+        sign_in(page, Account(live, "admin@localhost"))
+        expect(page.locator("#documents-empty")).to_be_visible()
+        expect(page.locator("#hint")).to_contain_text("10 MB")
+        live.stop(signal.SIGKILL)
+        again = start_live(tmp_path, PORT=str(live.port), MAX_FILE_BYTES="1048576")
+        choose(page, pdf("large.pdf", 9_000_000))
+        expect(row(page, "large.pdf")).to_contain_text("over the limit of 1048576 bytes")
+    finally:
+        live.stop(signal.SIGKILL)
+        if again:
+            again.stop(signal.SIGKILL)
+
+
+def test_B12_leave_page(signed_in: Page) -> None:
+    """The browser asks before the page is left, but only while a row waits or is on its way."""
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    signed_in.on("dialog", stay)
+    signed_in.get_by_role("heading", level=1).click()
+    assert signed_in.evaluate("window.onbeforeunload") is None
+    slow = throttle(signed_in, 20_000)
+    choose(signed_in, pdf("a.pdf", 200_000))
+    expect_status(signed_in, "a.pdf", "UPLOADING")
+    with signed_in.expect_event("dialog"):
+        signed_in.close(run_before_unload=True)
+    assert asked == ["beforeunload"]
+    row(signed_in, "a.pdf").get_by_role("button", name="Cancel upload of a.pdf").click()
+    slow.detach()
+    with signed_in.expect_event("close"):
+        signed_in.close(run_before_unload=True)
+    assert asked == ["beforeunload"]
+
+
+def test_B13_title(page: Page, person: Account, watch: Watch) -> None:
+    """The title counts, in a hidden tab too, where no animation frame comes."""
+    page.add_init_script("window.requestAnimationFrame = () => 0;")
+    page.goto("/")
+    expect(page).to_have_title("Sign in – Documents")
+    sign_in(page, person)
+    expect(page).to_have_title("Documents")
+    with halted(person.site):
+        choose(page, *pdfs(12))
+        expect(page).to_have_title("(0/12) Uploading – Documents")
+    expect(page).to_have_title(re.compile(r"^Documents$"))
+    expect(rows(page, "SUCCESS")).to_have_count(12)
