@@ -145,6 +145,7 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Docum
         for file in received.files:
             _still_wanted()
             published.append(storage.publish(file.staged, g.user_id, safe_name(file.recogniser.filename)))
+        _still_wanted()
         return Document.store(_rows(received, published, key))
     except BaseException as error:
         db.session.rollback()

@@ -173,7 +173,7 @@ class Channel(HTTPChannel):
             self.will_close = True
             return
         request, self.request = self.request, None
-        if request is not None and request.headers_finished and not request.completed:
+        if request is not None and not request.completed and (request.headers_finished or self._late):
             self._give_up(request)
         super().handle_close()
 
