@@ -172,13 +172,13 @@ def signed_in(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def browser(alice: Person) -> FlaskClient:
+def visitor(alice: Person) -> FlaskClient:
     return signed_in(alice.app)
 
 
-def csrf(browser: FlaskClient) -> dict[str, str]:
-    """The header that the browser's cookies need on everything but GET."""
-    cookie = browser.get_cookie("csrf_token")
+def csrf(visitor: FlaskClient) -> dict[str, str]:
+    """The header that a browser's cookies need on everything but GET."""
+    cookie = visitor.get_cookie("csrf_token")
     assert cookie is not None
     return {"X-CSRF-Token": cookie.value}
 

@@ -22,8 +22,8 @@ OWN, APP, EVIL = "http://localhost", "https://app.example.com", "https://evil.te
 NEW_PASSWORD = {"current": PASSWORD, "new": "another-passphrase"}
 
 
-def uploaded(browser: FlaskClient, headers: dict[str, str]) -> TestResponse:
-    return browser.post(UPLOAD, data=multipart(part()), content_type=CONTENT_TYPE, headers=headers)
+def uploaded(visitor: FlaskClient, headers: dict[str, str]) -> TestResponse:
+    return visitor.post(UPLOAD, data=multipart(part()), content_type=CONTENT_TYPE, headers=headers)
 
 
 def error(answer: TestResponse) -> tuple[int, str]:
@@ -45,18 +45,18 @@ def wrong_header(_: FlaskClient) -> dict[str, str]:
     return {"X-CSRF-Token": "0" * 32}
 
 
-def other_sessions_header(browser: FlaskClient) -> dict[str, str]:
-    return csrf(signed_in(browser.application))
+def other_sessions_header(visitor: FlaskClient) -> dict[str, str]:
+    return csrf(signed_in(visitor.application))
 
 
-def planted_cookie(browser: FlaskClient) -> dict[str, str]:
-    browser.set_cookie("csrf_token", "planted")
+def planted_cookie(visitor: FlaskClient) -> dict[str, str]:
+    visitor.set_cookie("csrf_token", "planted")
     return {"X-CSRF-Token": "planted"}
 
 
-def former_header(browser: FlaskClient) -> dict[str, str]:
-    former = csrf(browser)
-    browser.post(REFRESH, headers=former)
+def former_header(visitor: FlaskClient) -> dict[str, str]:
+    former = csrf(visitor)
+    visitor.post(REFRESH, headers=former)
     return former
 
 
@@ -65,37 +65,37 @@ BAD_CSRF = [no_header, empty_header, wrong_header, other_sessions_header, plante
 
 @pytest.mark.parametrize("spoil", BAD_CSRF)
 def test_an_upload_by_cookie_needs_its_sessions_csrf_value(
-    browser: FlaskClient, unchanged: Callable[[], Any], spoil: Callable[[FlaskClient], dict[str, str]]
+    visitor: FlaskClient, unchanged: Callable[[], Any], spoil: Callable[[FlaskClient], dict[str, str]]
 ) -> None:
     """B1, B3: cookie and header being equal is not enough, the value must be the one in the token; nothing is kept."""
-    headers = spoil(browser)
+    headers = spoil(visitor)
     with unchanged():
-        assert error(uploaded(browser, headers)) == (401, "csrf_failed")
+        assert error(uploaded(visitor, headers)) == (401, "csrf_failed")
 
 
 @pytest.mark.parametrize("spoil", BAD_CSRF)
 def test_a_document_is_not_deleted_without_the_csrf_value(
-    browser: FlaskClient, alice: Person, spoil: Callable[[FlaskClient], dict[str, str]]
+    visitor: FlaskClient, alice: Person, spoil: Callable[[FlaskClient], dict[str, str]]
 ) -> None:
     """B1, B3: the same for DELETE."""
     [file] = alice.upload().get_json()["files"]
     path = f"/api/documents/{file['id']}"
-    assert error(browser.delete(path, headers=spoil(browser))) == (401, "csrf_failed")
-    assert browser.get(path).status_code == 200
+    assert error(visitor.delete(path, headers=spoil(visitor))) == (401, "csrf_failed")
+    assert visitor.get(path).status_code == 200
 
 
 @pytest.mark.parametrize("spoil", BAD_CSRF)
 @pytest.mark.parametrize("path", [LOGOUT, REFRESH, PASSWORD_ROUTE])
 def test_a_session_is_not_touched_without_the_csrf_value(
-    browser: FlaskClient, path: str, spoil: Callable[[FlaskClient], dict[str, str]]
+    visitor: FlaskClient, path: str, spoil: Callable[[FlaskClient], dict[str, str]]
 ) -> None:
     """B1, B3: no page can end, renew or take over a session; the refusal sets no cookie."""
-    headers = spoil(browser)
-    answer = browser.post(path, headers=headers, json=NEW_PASSWORD)
+    headers = spoil(visitor)
+    answer = visitor.post(path, headers=headers, json=NEW_PASSWORD)
     assert error(answer) == (401, "csrf_failed")
     assert "Set-Cookie" not in answer.headers
-    assert browser.get("/api/documents").status_code == 200
-    assert browser.post(LOGIN, json=ALICE).status_code == 200
+    assert visitor.get("/api/documents").status_code == 200
+    assert visitor.post(LOGIN, json=ALICE).status_code == 200
 
 
 def test_a_bearer_token_needs_no_csrf_header(alice: Person) -> None:
@@ -106,12 +106,12 @@ def test_a_bearer_token_needs_no_csrf_header(alice: Person) -> None:
     assert alice.post(LOGOUT).status_code == 200
 
 
-def test_one_csrf_value_serves_upload_and_refresh(browser: FlaskClient) -> None:
+def test_one_csrf_value_serves_upload_and_refresh(visitor: FlaskClient) -> None:
     """B4: what one login gave is good for both, and what the refresh gave is good again."""
-    value = csrf(browser)
-    assert uploaded(browser, value).status_code == 200
-    assert browser.post(REFRESH, headers=value).status_code == 200
-    assert uploaded(browser, csrf(browser)).status_code == 200
+    value = csrf(visitor)
+    assert uploaded(visitor, value).status_code == 200
+    assert visitor.post(REFRESH, headers=value).status_code == 200
+    assert uploaded(visitor, csrf(visitor)).status_code == 200
 
 
 # --- requests from other sites
@@ -135,24 +135,24 @@ FOREIGN: list[dict[str, str]] = [
 @pytest.mark.parametrize(("mimetype", "body"), FORMS.values(), ids=FORMS)
 @pytest.mark.parametrize("path", [LOGIN, REFRESH, LOGOUT])
 def test_a_strangers_page_neither_signs_in_nor_out(
-    browser: FlaskClient, path: str, mimetype: str, body: str | bytes, foreign: dict[str, str]
+    visitor: FlaskClient, path: str, mimetype: str, body: str | bytes, foreign: dict[str, str]
 ) -> None:
     """B5: whatever form it posts, with the right CSRF value even: 403 and no Set-Cookie."""
-    answer = browser.post(path, data=body, content_type=mimetype, headers=foreign | csrf(browser))
+    answer = visitor.post(path, data=body, content_type=mimetype, headers=foreign | csrf(visitor))
     assert error(answer) == (403, "cross_site")
     assert "Set-Cookie" not in answer.headers
-    assert browser.get("/api/documents").status_code == 200
+    assert visitor.get("/api/documents").status_code == 200
 
 
 @pytest.mark.parametrize("form", ["urlencoded", "multipart", "text/plain"])
 @pytest.mark.parametrize("path", [LOGIN, REFRESH, LOGOUT])
-def test_a_form_of_unknown_origin_is_no_way_in_or_out(browser: FlaskClient, path: str, form: str) -> None:
+def test_a_form_of_unknown_origin_is_no_way_in_or_out(visitor: FlaskClient, path: str, form: str) -> None:
     """B5: a browser that tells neither site nor origin sends cookies but no CSRF header: 4xx and no Set-Cookie."""
     mimetype, body = FORMS[form]
-    answer = browser.post(path, data=body, content_type=mimetype)
+    answer = visitor.post(path, data=body, content_type=mimetype)
     assert answer.status_code in (401, 415)
     assert "Set-Cookie" not in answer.headers
-    assert browser.get("/api/documents").status_code == 200
+    assert visitor.get("/api/documents").status_code == 200
 
 
 REFUSED: list[dict[str, str]] = [
@@ -190,16 +190,16 @@ def test_an_unsafe_request_from_our_page_or_from_a_script_passes(alice: Person, 
     assert alice.send(multipart(part()), headers=headers).status_code == 200
 
 
-def test_without_a_word_about_the_site_the_token_decides(client: FlaskClient, browser: FlaskClient) -> None:
+def test_without_a_word_about_the_site_the_token_decides(client: FlaskClient, visitor: FlaskClient) -> None:
     """B6: both headers absent: nobody is refused for that, and nobody let in."""
     assert error(uploaded(client, {})) == (401, "unauthorized")
-    assert error(uploaded(browser, {})) == (401, "csrf_failed")
+    assert error(uploaded(visitor, {})) == (401, "csrf_failed")
 
 
-def test_a_link_on_another_site_may_lead_here(browser: FlaskClient) -> None:
+def test_a_link_on_another_site_may_lead_here(visitor: FlaskClient) -> None:
     """B6: reading is safe."""
     for path in ("/", "/api/documents"):
-        with browser.get(path, headers={"Sec-Fetch-Site": "cross-site"}) as answer:
+        with visitor.get(path, headers={"Sec-Fetch-Site": "cross-site"}) as answer:
             assert answer.status_code == 200
 
 
@@ -307,12 +307,12 @@ def test_a_method_that_is_not_listed_is_405(alice: Person) -> None:
             assert set(answer.headers["Allow"].split(", ")) == methods
 
 
-def test_options_runs_no_view(client: FlaskClient, browser: FlaskClient, unchanged: Callable[[], Any]) -> None:
+def test_options_runs_no_view(client: FlaskClient, visitor: FlaskClient, unchanged: Callable[[], Any]) -> None:
     """B8: neither for a stranger nor for a signed-in browser does OPTIONS act or tell more than the methods."""
-    uploaded(browser, csrf(browser))
+    uploaded(visitor, csrf(visitor))
     with unchanged():
         for path, methods in every_path(client.application):
-            for someone in (client, browser):
+            for someone in (client, visitor):
                 answer = someone.options(path)
                 assert (answer.status_code, answer.data, set(answer.allow)) == (200, b"", methods), path
                 assert "Set-Cookie" not in answer.headers
@@ -327,13 +327,13 @@ def test_options_on_a_document_neither_deletes_nor_shows_it(client: FlaskClient,
     assert alice.get(f"/api/documents/{file['id']}").status_code == 200
 
 
-def test_reading_changes_nothing(alice: Person, browser: FlaskClient, unchanged: Callable[[], Any]) -> None:
+def test_reading_changes_nothing(alice: Person, visitor: FlaskClient, unchanged: Callable[[], Any]) -> None:
     """B8: GET and HEAD of every address that takes them leave the files, the rows and the session as they were."""
     [file] = alice.upload().get_json()["files"]
     with unchanged():
         for path, methods in every_path(alice.app):
             for method in methods & {"GET", "HEAD"}:
-                with browser.open(path.replace("none", file["id"]), method=method) as answer:
+                with visitor.open(path.replace("none", file["id"]), method=method) as answer:
                     assert answer.status_code < 500, (method, path)
                     assert "Set-Cookie" not in answer.headers
 

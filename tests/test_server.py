@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jwt
 import pytest
@@ -186,7 +186,10 @@ HOOKS = [
     (channel.HTTPChannel, "received", ["self", "data"]),
     (channel.HTTPChannel, "readable", ["self"]),
     (channel.HTTPChannel, "writable", ["self"]),
+    (channel.HTTPChannel, "handle_read", ["self"]),
     (channel.HTTPChannel, "handle_write", ["self"]),
+    (channel.HTTPChannel, "handle_expt", ["self"]),
+    (channel.HTTPChannel, "send_continue", ["self"]),
     (channel.HTTPChannel, "handle_close", ["self"]),
     (channel.HTTPChannel, "service", ["self"]),
     (channel.HTTPChannel, "cancel", ["self"]),
@@ -217,6 +220,8 @@ ATTRIBUTES = [
     (channel.HTTPChannel, "close_when_flushed", False),
     (channel.HTTPChannel, "total_outbufs_len", 0),
     (channel.HTTPChannel, "last_activity", 0),
+    (channel.HTTPChannel, "sent_continue", False),
+    (channel.HTTPChannel, "current_outbuf_count", 0),
     (parser.HTTPRequestParser, "completed", False),
     (parser.HTTPRequestParser, "empty", False),
     (parser.HTTPRequestParser, "expect_continue", False),
@@ -247,6 +252,30 @@ def test_a_method_of_waitress_that_the_server_builds_on_is_as_it_was(
 def test_an_attribute_of_waitress_that_the_server_builds_on_is_as_it_was(owner: Any, name: str, value: Any) -> None:
     """An upgrade of waitress that renames an attribute fails here, and not in production."""
     assert getattr(owner, name) == value
+
+
+class Owner:
+    active_channels: ClassVar[dict[int, Any]] = {}
+
+
+def test_a_connection_of_waitress_has_what_the_server_reads_of_it() -> None:
+    """What `HTTPChannel.__init__` sets, and so no class attribute tells of."""
+    ours, theirs = socket.socketpair()
+    made = channel.HTTPChannel(Owner(), ours, ("127.0.0.1", 1), server.Adjustments(), map={})
+    names = {
+        "server",
+        "adj",
+        "addr",
+        "connected",
+        "creation_time",
+        "outbufs",
+        "outbuf_lock",
+        "requests",
+        "requests_lock",
+    }
+    assert names <= set(vars(made))
+    made.handle_close()
+    theirs.close()
 
 
 class Buffer(list[bytes]):

@@ -25,14 +25,14 @@ VERIFY, PASSWORD_ROUTE = "/api/auth/verify-status", "/api/auth/password"
 ALICE = {"email": "alice@example.com", "password": PASSWORD}
 
 
-def access_token(browser: FlaskClient) -> str:
-    cookie = browser.get_cookie("token")
+def access_token(visitor: FlaskClient) -> str:
+    cookie = visitor.get_cookie("token")
     assert cookie is not None
     return cookie.value
 
 
-def refresh_token(browser: FlaskClient) -> str:
-    cookie = browser.get_cookie("refresh_token", path="/api/auth")
+def refresh_token(visitor: FlaskClient) -> str:
+    cookie = visitor.get_cookie("refresh_token", path="/api/auth")
     assert cookie is not None
     return cookie.value
 
@@ -111,41 +111,41 @@ def test_logout_clears_each_cookie_where_it_lies(make_app: Callable[..., Flask],
     }
 
 
-def test_the_csrf_value_changes_at_every_login_and_refresh(browser: FlaskClient) -> None:
-    values = [csrf(browser)["X-CSRF-Token"], csrf(signed_in(browser.application))["X-CSRF-Token"]]
-    body = browser.post(REFRESH, headers=csrf(browser)).get_json()
-    assert body["csrfToken"] == csrf(browser)["X-CSRF-Token"]
+def test_the_csrf_value_changes_at_every_login_and_refresh(visitor: FlaskClient) -> None:
+    values = [csrf(visitor)["X-CSRF-Token"], csrf(signed_in(visitor.application))["X-CSRF-Token"]]
+    body = visitor.post(REFRESH, headers=csrf(visitor)).get_json()
+    assert body["csrfToken"] == csrf(visitor)["X-CSRF-Token"]
     assert len({*values, body["csrfToken"]}) == 3
 
 
-def test_the_claims_are_what_the_contract_names(browser: FlaskClient) -> None:
-    access, refresh = claims_of(access_token(browser)), claims_of(refresh_token(browser))
+def test_the_claims_are_what_the_contract_names(visitor: FlaskClient) -> None:
+    access, refresh = claims_of(access_token(visitor)), claims_of(refresh_token(visitor))
     assert {"sub", "iat", "exp", "type", "sid", "csrf"} <= set(access)
     assert (access["type"], refresh["type"]) == ("access", "refresh")
     assert (access["exp"] - access["iat"], isinstance(refresh["jti"], str)) == (900, True)
     assert [access[name] for name in ("sub", "sid", "csrf")] == [refresh[name] for name in ("sub", "sid", "csrf")]
 
 
-def test_the_identity_is_a_string(browser: FlaskClient) -> None:
+def test_the_identity_is_a_string(visitor: FlaskClient) -> None:
     """A12: `sub` is a string in both tokens."""
-    assert claims_of(access_token(browser))["sub"] == claims_of(refresh_token(browser))["sub"] == "1"
+    assert claims_of(access_token(visitor))["sub"] == claims_of(refresh_token(visitor))["sub"] == "1"
 
 
 # --- who is signed in
 
 
-def test_verify_status_tells_who_is_signed_in(browser: FlaskClient, alice: Person) -> None:
+def test_verify_status_tells_who_is_signed_in(visitor: FlaskClient, alice: Person) -> None:
     """It changes nothing, so cookies do without the CSRF header."""
-    by_cookie, by_bearer = browser.post(VERIFY).get_json(), alice.post(VERIFY).get_json()
+    by_cookie, by_bearer = visitor.post(VERIFY).get_json(), alice.post(VERIFY).get_json()
     assert set(by_cookie) == {"ok", "userId", "email", "expiresIn", "csrfToken"}
     assert (by_cookie["email"], by_cookie["userId"]) == (alice.email, alice.tokens["user"]["id"])
     assert 800 < by_cookie["expiresIn"] <= 900
-    assert by_cookie["csrfToken"] == csrf(browser)["X-CSRF-Token"]
+    assert by_cookie["csrfToken"] == csrf(visitor)["X-CSRF-Token"]
     assert by_bearer["csrfToken"] == alice.tokens["csrfToken"]
 
 
-def test_verify_status_sets_no_cookie(browser: FlaskClient) -> None:
-    assert "Set-Cookie" not in browser.post(VERIFY).headers
+def test_verify_status_sets_no_cookie(visitor: FlaskClient) -> None:
+    assert "Set-Cookie" not in visitor.post(VERIFY).headers
 
 
 def test_verify_status_of_nobody_is_401(client: FlaskClient) -> None:
@@ -153,34 +153,34 @@ def test_verify_status_of_nobody_is_401(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/documents", VERIFY])
-def test_an_expired_bearer_is_not_rescued_by_cookies(browser: FlaskClient, path: str) -> None:
+def test_an_expired_bearer_is_not_rescued_by_cookies(visitor: FlaskClient, path: str) -> None:
     """A15: who sends a Bearer token means it."""
-    headers = bearer(expired(access_token(browser))) | csrf(browser)
+    headers = bearer(expired(access_token(visitor))) | csrf(visitor)
     method = "POST" if path == VERIFY else "GET"
-    assert error(browser.open(path, method=method, headers=headers)) == (401, "token_expired")
+    assert error(visitor.open(path, method=method, headers=headers)) == (401, "token_expired")
 
 
 @pytest.mark.parametrize("path", ["/api/documents", VERIFY])
-def test_another_scheme_leaves_the_cookies_to_decide(browser: FlaskClient, path: str) -> None:
+def test_another_scheme_leaves_the_cookies_to_decide(visitor: FlaskClient, path: str) -> None:
     """A15: `Basic` is not ours, as when a proxy asks for a password of its own."""
     method = "POST" if path == VERIFY else "GET"
-    assert browser.open(path, method=method, headers={"Authorization": "Basic x"}).status_code == 200
+    assert visitor.open(path, method=method, headers={"Authorization": "Basic x"}).status_code == 200
 
 
 # --- logout
 
 
-def test_logout_ends_the_session_at_once(browser: FlaskClient) -> None:
+def test_logout_ends_the_session_at_once(visitor: FlaskClient) -> None:
     """A16: the access token and the refresh token are refused from then on, wherever they are kept."""
-    app, access, refresh = browser.application, access_token(browser), refresh_token(browser)
-    assert browser.post(LOGOUT, headers=csrf(browser)).get_json() == {"ok": True}
+    app, access, refresh = visitor.application, access_token(visitor), refresh_token(visitor)
+    assert visitor.post(LOGOUT, headers=csrf(visitor)).get_json() == {"ok": True}
     assert error(app.test_client().get("/api/documents", headers=bearer(access))) == (401, "session_ended")
     assert error(exchanged(app, refresh)) == (401, "session_ended")
-    assert browser.get_cookie("token") is browser.get_cookie("csrf_token") is None
+    assert visitor.get_cookie("token") is visitor.get_cookie("csrf_token") is None
 
 
-def test_logout_ends_one_session_only(browser: FlaskClient, alice: Person, bob: Person) -> None:
-    browser.post(LOGOUT, headers=csrf(browser))
+def test_logout_ends_one_session_only(visitor: FlaskClient, alice: Person, bob: Person) -> None:
+    visitor.post(LOGOUT, headers=csrf(visitor))
     assert [person.get("/api/documents").status_code for person in (alice, bob)] == [200, 200]
 
 
@@ -199,28 +199,28 @@ def test_another_spelling_of_an_ended_token_is_ended_too(alice: Person) -> None:
         assert alice.client.get("/api/documents", headers=bearer(token[:-1] + last)).status_code == 401
 
 
-def lose_access_token(browser: FlaskClient) -> None:
-    browser.delete_cookie("token")
+def lose_access_token(visitor: FlaskClient) -> None:
+    visitor.delete_cookie("token")
 
 
-def let_access_token_expire(browser: FlaskClient) -> None:
-    browser.set_cookie("token", expired(access_token(browser)))
+def let_access_token_expire(visitor: FlaskClient) -> None:
+    visitor.set_cookie("token", expired(access_token(visitor)))
 
 
-def garble_access_token(browser: FlaskClient) -> None:
-    browser.set_cookie("token", "a.b.c")
+def garble_access_token(visitor: FlaskClient) -> None:
+    visitor.set_cookie("token", "a.b.c")
 
 
 @pytest.mark.parametrize("spoil", [lose_access_token, let_access_token_expire, garble_access_token])
 def test_logout_takes_the_refresh_token_when_the_access_token_is_no_good(
-    browser: FlaskClient, spoil: Callable[[FlaskClient], None]
+    visitor: FlaskClient, spoil: Callable[[FlaskClient], None]
 ) -> None:
     """A16: whoever comes back after 15 minutes can still end the session."""
-    refresh = refresh_token(browser)
-    spoil(browser)
-    answer = browser.post(LOGOUT, headers=csrf(browser))
+    refresh = refresh_token(visitor)
+    spoil(visitor)
+    answer = visitor.post(LOGOUT, headers=csrf(visitor))
     assert (answer.status_code, set(set_cookies(answer))) == (200, {"token", "refresh_token", "csrf_token"})
-    assert error(exchanged(browser.application, refresh)) == (401, "session_ended")
+    assert error(exchanged(visitor.application, refresh)) == (401, "session_ended")
 
 
 @pytest.mark.parametrize("token", ["", "a.b.c", "é", "W10.W10.W10", "x" * 4000])
@@ -246,39 +246,39 @@ def test_logout_twice_is_200_twice(alice: Person) -> None:
 # --- refresh
 
 
-def test_a_refresh_by_cookie_keeps_the_token_out_of_the_answer(browser: FlaskClient) -> None:
-    old = access_token(browser), refresh_token(browser)
-    body = browser.post(REFRESH, headers=csrf(browser)).get_json()
+def test_a_refresh_by_cookie_keeps_the_token_out_of_the_answer(visitor: FlaskClient) -> None:
+    old = access_token(visitor), refresh_token(visitor)
+    body = visitor.post(REFRESH, headers=csrf(visitor)).get_json()
     assert set(body) == {"ok", "accessToken", "expiresIn", "csrfToken"}
-    assert body["accessToken"] == access_token(browser) not in old
-    assert refresh_token(browser) not in old
+    assert body["accessToken"] == access_token(visitor) not in old
+    assert refresh_token(visitor) not in old
 
 
-def test_a_refresh_by_body_answers_with_the_new_token(browser: FlaskClient) -> None:
+def test_a_refresh_by_body_answers_with_the_new_token(visitor: FlaskClient) -> None:
     """It needs no CSRF header: no page can send what it does not know."""
-    answer = exchanged(browser.application, refresh_token(browser))
+    answer = exchanged(visitor.application, refresh_token(visitor))
     body = answer.get_json()
     assert set(body) == {"ok", "accessToken", "expiresIn", "csrfToken", "refresh"}
     assert set_cookies(answer)["refresh_token"].value == body["refresh"]
-    assert exchanged(browser.application, body["refresh"]).status_code == 200
+    assert exchanged(visitor.application, body["refresh"]).status_code == 200
 
 
 @pytest.mark.parametrize("body", [{}, {"refresh": None}])
-def test_a_body_without_a_token_leaves_the_cookie_to_decide(browser: FlaskClient, body: dict[str, Any]) -> None:
-    assert browser.post(REFRESH, json=body, headers=csrf(browser)).status_code == 200
+def test_a_body_without_a_token_leaves_the_cookie_to_decide(visitor: FlaskClient, body: dict[str, Any]) -> None:
+    assert visitor.post(REFRESH, json=body, headers=csrf(visitor)).status_code == 200
 
 
-def test_the_old_access_token_outlives_the_refresh(alice: Person, browser: FlaskClient) -> None:
+def test_the_old_access_token_outlives_the_refresh(alice: Person, visitor: FlaskClient) -> None:
     """A request that was under way with it is not lost."""
-    token = access_token(browser)
-    browser.post(REFRESH, headers=csrf(browser))
+    token = access_token(visitor)
+    visitor.post(REFRESH, headers=csrf(visitor))
     assert alice.client.get("/api/documents", headers=bearer(token)).status_code == 200
 
 
-def test_an_expired_refresh_token_is_401(browser: FlaskClient) -> None:
-    token = expired(refresh_token(browser))
-    browser.set_cookie("refresh_token", token, path="/api/auth")
-    answers = [exchanged(browser.application, token), browser.post(REFRESH, headers=csrf(browser))]
+def test_an_expired_refresh_token_is_401(visitor: FlaskClient) -> None:
+    token = expired(refresh_token(visitor))
+    visitor.set_cookie("refresh_token", token, path="/api/auth")
+    answers = [exchanged(visitor.application, token), visitor.post(REFRESH, headers=csrf(visitor))]
     assert [error(answer) for answer in answers] == [(401, "token_expired")] * 2
 
 
@@ -292,8 +292,8 @@ def test_a_refresh_of_nobody_is_401(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"x"', b"{", rb'{"refresh": "\ud800"}', rb'{"refresh": "\u0000"}'])
-def test_a_refresh_with_an_odd_body_is_400(browser: FlaskClient, body: bytes) -> None:
-    answer = browser.post(REFRESH, data=body, content_type="application/json", headers=csrf(browser))
+def test_a_refresh_with_an_odd_body_is_400(visitor: FlaskClient, body: bytes) -> None:
+    answer = visitor.post(REFRESH, data=body, content_type="application/json", headers=csrf(visitor))
     assert answer.status_code == 400
 
 
@@ -301,69 +301,69 @@ def test_a_refresh_with_an_odd_body_is_400(browser: FlaskClient, body: bytes) ->
 
 
 def test_a_token_used_again_after_the_grace_ends_the_family(
-    browser: FlaskClient, later: Callable[..., None], caplog: pytest.LogCaptureFixture
+    visitor: FlaskClient, later: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A18: a stolen token is noticed by its second use; the child is refused too, and one line tells the operator."""
-    first, access = refresh_token(browser), access_token(browser)
-    child = exchanged(browser.application, first).get_json()
+    first, access = refresh_token(visitor), access_token(visitor)
+    child = exchanged(visitor.application, first).get_json()
     later(seconds=31)
-    assert error(exchanged(browser.application, first)) == (401, "session_ended")
-    assert error(exchanged(browser.application, child["refresh"])) == (401, "session_ended")
+    assert error(exchanged(visitor.application, first)) == (401, "session_ended")
+    assert error(exchanged(visitor.application, child["refresh"])) == (401, "session_ended")
     for token in (access, child["accessToken"]):
-        assert browser.application.test_client().get("/api/documents", headers=bearer(token)).status_code == 401
+        assert visitor.application.test_client().get("/api/documents", headers=bearer(token)).status_code == 401
     assert [record.message for record in caplog.records if record.name.endswith("security")] == ["refresh_token_reused"]
 
 
-def test_a_stolen_token_ends_one_family_only(browser: FlaskClient, alice: Person) -> None:
+def test_a_stolen_token_ends_one_family_only(visitor: FlaskClient, alice: Person) -> None:
     """A18: the user's other sessions go on."""
-    first = refresh_token(browser)
-    second = exchanged(browser.application, first).get_json()["refresh"]
-    exchanged(browser.application, second)
-    assert exchanged(browser.application, first).status_code == 401
+    first = refresh_token(visitor)
+    second = exchanged(visitor.application, first).get_json()["refresh"]
+    exchanged(visitor.application, second)
+    assert exchanged(visitor.application, first).status_code == 401
     assert alice.get("/api/documents").status_code == 200
 
 
-def test_within_the_grace_the_parent_yields_the_same_child(browser: FlaskClient, later: Callable[..., None]) -> None:
+def test_within_the_grace_the_parent_yields_the_same_child(visitor: FlaskClient, later: Callable[..., None]) -> None:
     """A20: a lost answer is asked for again; up to 30 s after the first time it is the same child, not a twin."""
-    first = refresh_token(browser)
-    one = exchanged(browser.application, first).get_json()
+    first = refresh_token(visitor)
+    one = exchanged(visitor.application, first).get_json()
     later(seconds=29)
-    two = exchanged(browser.application, first).get_json()
+    two = exchanged(visitor.application, first).get_json()
     assert claims_of(one["refresh"])["jti"] == claims_of(two["refresh"])["jti"]
     assert one["csrfToken"] == two["csrfToken"]
-    assert exchanged(browser.application, two["refresh"]).status_code == 200
+    assert exchanged(visitor.application, two["refresh"]).status_code == 200
 
 
-def test_once_the_child_was_used_the_parent_is_reuse(browser: FlaskClient) -> None:
+def test_once_the_child_was_used_the_parent_is_reuse(visitor: FlaskClient) -> None:
     """A20: grace or not, the family ends, for somebody else has the child."""
-    first = refresh_token(browser)
-    second = exchanged(browser.application, first).get_json()["refresh"]
-    third = exchanged(browser.application, second).get_json()["refresh"]
-    assert error(exchanged(browser.application, first)) == (401, "session_ended")
-    assert error(exchanged(browser.application, third)) == (401, "session_ended")
+    first = refresh_token(visitor)
+    second = exchanged(visitor.application, first).get_json()["refresh"]
+    third = exchanged(visitor.application, second).get_json()["refresh"]
+    assert error(exchanged(visitor.application, first)) == (401, "session_ended")
+    assert error(exchanged(visitor.application, third)) == (401, "session_ended")
 
 
-def test_a_family_ends_30_days_after_the_sign_in(browser: FlaskClient, later: Callable[..., None]) -> None:
+def test_a_family_ends_30_days_after_the_sign_in(visitor: FlaskClient, later: Callable[..., None]) -> None:
     """A21: refreshing every six days does not carry a session past its thirtieth."""
-    token = refresh_token(browser)
+    token = refresh_token(visitor)
     for days in (6, 12, 18, 24, 29.9):
         later(days=days)
-        answer = exchanged(browser.application, token)
+        answer = exchanged(visitor.application, token)
         token = answer.get_json()["refresh"]
     assert 0 < int(set_cookies(answer)["refresh_token"]["max-age"]) <= 0.1 * 24 * 3600
     later(days=30, minutes=1)
-    assert exchanged(browser.application, token).status_code == 401
+    assert exchanged(visitor.application, token).status_code == 401
     headers = bearer(answer.get_json()["accessToken"])
-    assert browser.application.test_client().get("/api/documents", headers=headers).status_code == 401
+    assert visitor.application.test_client().get("/api/documents", headers=headers).status_code == 401
 
 
-def test_a_session_that_is_not_used_for_7_days_is_over(browser: FlaskClient, later: Callable[..., None]) -> None:
+def test_a_session_that_is_not_used_for_7_days_is_over(visitor: FlaskClient, later: Callable[..., None]) -> None:
     """A21: the sliding end; a day before it the session can be refreshed."""
-    token = refresh_token(browser)
+    token = refresh_token(visitor)
     later(days=6.9)
-    token = exchanged(browser.application, token).get_json()["refresh"]
+    token = exchanged(visitor.application, token).get_json()["refresh"]
     later(days=6.9 + 7.1)
-    assert exchanged(browser.application, token).status_code == 401
+    assert exchanged(visitor.application, token).status_code == 401
 
 
 def live_refresh(live: Live, token: str) -> tuple[int, dict[str, Any]]:
@@ -405,15 +405,15 @@ def test_twenty_refreshes_at_once_leave_one_child(live: Live) -> None:
     database.close()
 
 
-def test_the_database_holds_no_usable_token(browser: FlaskClient) -> None:
+def test_the_database_holds_no_usable_token(visitor: FlaskClient) -> None:
     """A22: neither a token nor the id in it, after a login and after a refresh, in the tables or the journal."""
-    tokens = [access_token(browser), refresh_token(browser)]
-    browser.post(REFRESH, headers=csrf(browser))
-    tokens += [access_token(browser), refresh_token(browser)]
+    tokens = [access_token(visitor), refresh_token(visitor)]
+    visitor.post(REFRESH, headers=csrf(visitor))
+    tokens += [access_token(visitor), refresh_token(visitor)]
     ids = [claims_of(tokens[1])["jti"], claims_of(tokens[3])["jti"]]
-    dump = b"".join(path.read_bytes() for path in browser.application.config["INSTANCE_PATH"].glob("app.db*"))
+    dump = b"".join(path.read_bytes() for path in visitor.application.config["INSTANCE_PATH"].glob("app.db*"))
     assert claims_of(tokens[1])["sid"].encode() in dump
-    for secret in [*tokens, *ids, PASSWORD, csrf(browser)["X-CSRF-Token"]]:
+    for secret in [*tokens, *ids, PASSWORD, csrf(visitor)["X-CSRF-Token"]]:
         assert secret.encode() not in dump
 
 
@@ -424,12 +424,12 @@ def run(app: Flask, *arguments: str, stdin: str = "") -> None:
     assert app.test_cli_runner().invoke(args=arguments, input=stdin).exit_code == 0
 
 
-def test_a_new_password_ends_every_other_session(alice: Person, browser: FlaskClient, bob: Person) -> None:
+def test_a_new_password_ends_every_other_session(alice: Person, visitor: FlaskClient, bob: Person) -> None:
     """A17: the one that set it stays, the others end at once; somebody else's are not touched."""
-    refresh = refresh_token(browser)
+    refresh = refresh_token(visitor)
     answer = alice.post(PASSWORD_ROUTE, json={"current": PASSWORD, "new": "another-passphrase"})
     assert (answer.status_code, answer.get_json()) == (200, {"ok": True})
-    assert error(browser.get("/api/documents")) == (401, "session_ended")
+    assert error(visitor.get("/api/documents")) == (401, "session_ended")
     assert error(exchanged(alice.app, refresh)) == (401, "session_ended")
     assert [person.get("/api/documents").status_code for person in (alice, bob)] == [200, 200]
 
@@ -440,10 +440,10 @@ def test_a_new_password_replaces_the_old_one(alice: Person, client: FlaskClient)
     assert client.post(LOGIN, json=ALICE | {"password": "another-passphrase"}).status_code == 200
 
 
-def test_a_new_password_by_cookie_keeps_the_browsers_session(browser: FlaskClient) -> None:
+def test_a_new_password_by_cookie_keeps_the_browsers_session(visitor: FlaskClient) -> None:
     body = {"current": PASSWORD, "new": "another-passphrase"}
-    assert browser.post(PASSWORD_ROUTE, json=body, headers=csrf(browser)).status_code == 200
-    assert browser.post(REFRESH, headers=csrf(browser)).status_code == 200
+    assert visitor.post(PASSWORD_ROUTE, json=body, headers=csrf(visitor)).status_code == 200
+    assert visitor.post(REFRESH, headers=csrf(visitor)).status_code == 200
 
 
 REFUSED = {
@@ -458,12 +458,12 @@ REFUSED = {
 
 @pytest.mark.parametrize(("body", "status", "code"), REFUSED.values(), ids=REFUSED)
 def test_a_refused_new_password_changes_nothing(
-    alice: Person, browser: FlaskClient, body: dict[str, Any], status: int, code: str
+    alice: Person, visitor: FlaskClient, body: dict[str, Any], status: int, code: str
 ) -> None:
     """A17: no session ends, and the old password still holds."""
     assert error(alice.post(PASSWORD_ROUTE, json=body)) == (status, code)
-    assert browser.get("/api/documents").status_code == 200
-    assert browser.post(LOGIN, json=ALICE).status_code == 200
+    assert visitor.get("/api/documents").status_code == 200
+    assert visitor.post(LOGIN, json=ALICE).status_code == 200
 
 
 def test_a_new_password_needs_a_session(client: FlaskClient) -> None:
@@ -473,10 +473,10 @@ def test_a_new_password_needs_a_session(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("command", ["disable", "passwd"])
 def test_the_operator_ends_every_session_of_an_account(
-    alice: Person, browser: FlaskClient, bob: Person, command: str
+    alice: Person, visitor: FlaskClient, bob: Person, command: str
 ) -> None:
     """A17: disabling an account or setting its password takes effect at once, on access and refresh tokens."""
-    refresh = refresh_token(browser)
+    refresh = refresh_token(visitor)
     option = ["--password-stdin"] if command == "passwd" else []
     run(alice.app, "users", command, alice.email, *option, stdin="another-passphrase\n")
     assert error(alice.get("/api/documents")) == (401, "session_ended")
@@ -484,24 +484,24 @@ def test_the_operator_ends_every_session_of_an_account(
     assert bob.get("/api/documents").status_code == 200
 
 
-def test_a_session_is_worth_nothing_once_the_account_is_disabled(alice: Person, browser: FlaskClient) -> None:
+def test_a_session_is_worth_nothing_once_the_account_is_disabled(alice: Person, visitor: FlaskClient) -> None:
     """A17: not even one that nobody ended, as when somebody signed in while the account was being disabled."""
     with sqlite3.connect(alice.app.config["INSTANCE_PATH"] / "app.db") as database:
         database.execute("UPDATE users SET is_active = 0")
     database.close()
     assert error(alice.get("/api/documents")) == (401, "session_ended")
-    assert error(exchanged(alice.app, refresh_token(browser))) == (401, "session_ended")
+    assert error(exchanged(alice.app, refresh_token(visitor))) == (401, "session_ended")
 
 
 def test_a_disabled_account_leaves_nothing_behind(
-    alice: Person, unchanged: Callable[[], Any], browser: FlaskClient
+    alice: Person, unchanged: Callable[[], Any], visitor: FlaskClient
 ) -> None:
     """A17: uploads of a session that has ended are refused, by token and by cookie."""
     run(alice.app, "users", "disable", alice.email)
     with unchanged():
         assert alice.upload().status_code == 401
         body = multipart(part())
-        answer = browser.post("/api/upload", data=body, content_type=CONTENT_TYPE, headers=csrf(browser))
+        answer = visitor.post("/api/upload", data=body, content_type=CONTENT_TYPE, headers=csrf(visitor))
         assert answer.status_code == 401
 
 

@@ -1,6 +1,7 @@
 """Stopping and restarting: what was begun is finished or leaves nothing, with one process and with several."""
 
 import fcntl
+import http.client
 import json
 import os
 import signal
@@ -153,7 +154,7 @@ def under_load(live: Live, event: Callable[[], Any], until: int = 0) -> list[int
                 statuses.append(live.upload(headers, part(content=PDF + b"x" * 50_000))[0])
             except ConnectionRefusedError:
                 return
-            except OSError:  # the connection that was being served by what has been killed
+            except (OSError, http.client.HTTPException):  # it was being served by what has been killed
                 continue
 
     clients = [threading.Thread(target=client) for _ in range(4)]
