@@ -144,7 +144,7 @@ def test_B11_early_413(context: BrowserContext, tmp_path: Path, watch: Watch) ->
         live.stop(signal.SIGKILL)
         again = start_live(tmp_path, PORT=str(live.port), MAX_FILE_BYTES="1048576")
         choose(page, pdf("large.pdf", 9_000_000))
-        expect(row(page, "large.pdf")).to_contain_text("over the limit of 1048576 bytes")
+        expect(row(page, "large.pdf")).to_contain_text("Not uploaded. The server's limit is 1 MB.")
     finally:
         live.stop(signal.SIGKILL)
         if again:

@@ -19,7 +19,11 @@ const channel = new BroadcastChannel('session');
 const session = new Session({ channel });
 const probe = () => verifyStatus().then(() => 200, ({ status }) => (status < 500 ? status : 0));
 const network = new Network({ probe });
-const queue = new UploadQueue({ send: sendFile, session, network, limits });
+const reread = async (error) => { // a 413: the limits are no longer those that were read
+  if (error.status === 413) sayLimits(Object.assign(limits, await request('/api/limits').catch(() => limits)));
+  throw error;
+};
+const queue = new UploadQueue({ send: (...upload) => sendFile(...upload).catch(reread), session, network, limits });
 const documents = new DocumentStore({ session, channel });
 const ready = Promise.withResolvers(); // files that come in sooner wait
 const context = { session, network, queue, limits };

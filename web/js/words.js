@@ -31,7 +31,7 @@ function failure({ status, code, told }, limits) {
   if (code === 'changed') return refusalText('changed', limits);
   if (code === 'stall') return 'The upload stopped moving.';
   if (status === undefined) return 'The connection was interrupted.';
-  if (status === 413) return told || `The server's limit is ${bytes(limits.maxFileBytes)}.`; // it may have changed since
+  if (status === 413) return `The server's limit is ${bytes(limits.maxFileBytes)}.`;
   if (status === 429) return 'Too many uploads at once.';
   if (status === 507) return told || 'Your storage is full.';
   if (status >= 500) return 'The server had a problem.';
