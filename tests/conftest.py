@@ -285,6 +285,20 @@ class Live:
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
 
 
+def installed(tool: str) -> str:
+    """The path of a Debian package's program of the same name, installed first where we may; '' if it cannot be."""
+    if not shutil.which(tool) and os.geteuid() == 0 and shutil.which("apt-get"):
+        script = f"apt-get -qq update && apt-get -qq install -y --no-install-recommends {tool}"
+        quietly = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(["sh", "-c", script], env=quietly, capture_output=True, timeout=600, check=False)
+    return shutil.which(tool) or ""
+
+
+def needed(tool: str) -> str:
+    """The path of a program that a test cannot do without; without it the test fails with one line."""
+    return installed(tool) or pytest.fail(f"{tool} is needed and could not be installed: apt-get install {tool}", False)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

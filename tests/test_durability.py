@@ -3,13 +3,10 @@
 import hashlib
 import http.client
 import json
-import os
 import random
 import re
-import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 import threading
 import time
@@ -31,6 +28,7 @@ from tests.conftest import (
     Live,
     Person,
     multipart,
+    needed,
     part,
 )
 from uploadsvc import create_app
@@ -46,13 +44,7 @@ CALLS = "openat,write,pwrite64,fsync,fdatasync,link,linkat,unlink,unlinkat,renam
 @pytest.fixture(scope="session")
 def strace() -> str:
     """The path of strace, installed where that is possible."""
-    if not shutil.which("strace") and os.geteuid() == 0 and shutil.which("apt-get"):
-        for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", "strace"]):
-            subprocess.run(command, capture_output=True, check=False)
-    found = shutil.which("strace")
-    if not found:
-        pytest.fail("H1 needs strace and could not install it: apt-get install strace", pytrace=False)
-    return found
+    return needed("strace")
 
 
 @pytest.fixture

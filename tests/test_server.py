@@ -6,7 +6,6 @@ import json
 import os
 import random
 import re
-import shutil
 import socket
 import sqlite3
 import subprocess
@@ -23,7 +22,7 @@ import jwt
 import pytest
 from waitress import channel, parser, receiver, server, task, utilities, wasyncore
 
-from tests.conftest import CONTENT_TYPE, PDF, Live, multipart, open_files, part
+from tests.conftest import CONTENT_TYPE, PDF, Live, multipart, needed, open_files, part
 
 UPLOAD = "POST /api/upload HTTP/1.1"
 EXPECT = "Expect: 100-continue"
@@ -334,7 +333,6 @@ def test_a_strangers_100_megabytes_write_nothing(live: Live, unchanged: None) ->
     assert written(live) - before < 100
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 @pytest.mark.parametrize(("header", "sent"), [(EXPECT, 0), ("Expect:", HUGE + 1000)], ids=["Expect", "no Expect"])
 def test_curl_reads_the_401_of_a_huge_upload(
     live: Live, unchanged: None, big_file: Path, header: str, sent: int
@@ -344,7 +342,7 @@ def test_curl_reads_the_401_of_a_huge_upload(
     form = ["--form", f"file=@{big_file}", "--header", header, f"http://127.0.0.1:{live.port}/api/upload"]
     for _ in range(3):
         shown = subprocess.run(
-            ["curl", "--silent", "--show-error", "--write-out", "\n%{http_code} %{size_upload}", *form],
+            [needed("curl"), "--silent", "--show-error", "--write-out", "\n%{http_code} %{size_upload}", *form],
             capture_output=True,
             text=True,
             timeout=60,

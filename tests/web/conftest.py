@@ -9,7 +9,6 @@ import re
 import shutil
 import signal
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import BrowserContext, BrowserType, CDPSession, Locator, Page, expect
 
-from tests.conftest import BASE, PASSWORD, PDF, Live, add_user, start_live
+from tests.conftest import BASE, PASSWORD, PDF, Live, add_user, installed, start_live
 from uploadsvc import create_app
 from uploadsvc.extensions import db
 
@@ -34,7 +33,6 @@ QUIET = (
     "--no-first-run",
 )
 NO_BROWSER = "The tests of the client need Chromium: install it (Debian: apt-get install chromium) or set CHROMIUM."
-INSTALL = "apt-get -qq update && apt-get install -qq -y --no-install-recommends chromium"
 REPORT_CSP = """addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
     console.error(`CSP: ${violatedDirective} ${blockedURI}`));"""
 expect.set_options(timeout=10_000)
@@ -45,10 +43,7 @@ def find_chromium(own: str) -> str:
     for candidate in (os.environ.get("CHROMIUM"), "chromium", own):
         if candidate and (found := shutil.which(candidate)):
             return found
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        quietly = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["sh", "-c", INSTALL], env=quietly, stdout=subprocess.DEVNULL, timeout=600, check=False)
-    return shutil.which("chromium") or ""
+    return installed("chromium")
 
 
 @pytest.fixture(scope="session")

@@ -53,6 +53,7 @@ class Server(TcpWSGIServer):
             max_request_header_size=16384,
             max_request_body_size=2**62,  # the parser's own bounds are tighter and answer better
             ident=None,
+            clear_untrusted_proxy_headers=True,
             **_proxy_settings(app.config["TRUSTED_PROXY"]),
         )
 
@@ -129,10 +130,6 @@ def run(app: Flask, listener: socket.socket, supervisor: int | None = None) -> N
 
 def _proxy_settings(proxy: str) -> dict[str, Any]:
     if not proxy:
-        return {"clear_untrusted_proxy_headers": True}
-    return {
-        "trusted_proxy": proxy,
-        "trusted_proxy_count": 1,
-        "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"},
-        "clear_untrusted_proxy_headers": True,
-    }
+        return {}
+    headers = {"x-forwarded-for", "x-forwarded-proto"}
+    return {"trusted_proxy": proxy, "trusted_proxy_count": 1, "trusted_proxy_headers": headers}
