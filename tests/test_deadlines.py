@@ -71,7 +71,7 @@ def tuned(folder: Path, **constants: int) -> Iterator[Live]:
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A server whose deadlines are a second or a few."""
-    constants = {"HEADER_SECONDS": 1, "BODY_GRACE": 1, "LINGER_SECONDS": 2, "LINGER_IDLE": 1, "IDLE_SECONDS": 3}
+    constants = {"HEADER_SECONDS": 1, "GRACE": 1, "LINGER_SECONDS": 2, "LINGER_IDLE": 1, "IDLE_SECONDS": 3}
     with tuned(tmp_path_factory.mktemp("hasty"), **constants) as live:
         yield live
 

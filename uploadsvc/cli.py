@@ -25,7 +25,7 @@ from .errors import ApiError, BadRequest
 from .extensions import db
 from .models import Document, Session, User, now
 from .server import workers
-from .server.channel import BODY_FLOOR
+from .server.channel import FLOOR
 from .uploads import upload_limits
 
 bp = Blueprint("commands", __name__, cli_group=None)
@@ -198,7 +198,7 @@ def _sweep(older_than: float | None) -> Iterator[str]:
     """Remove what no upload can still be writing, and sessions past their end; yield the paths removed."""
     if older_than is None:
         limits = upload_limits()
-        older_than = max(3600, 2 * limits.request_bytes / BODY_FLOOR)
+        older_than = max(3600, 2 * limits.request_bytes / FLOOR)
     db.session.execute(delete(Session).where(Session.expires_at < now()))
     db.session.commit()
 

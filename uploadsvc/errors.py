@@ -94,6 +94,18 @@ class UnsupportedType(ApiError):
     status, code = 415, "unsupported_type"
 
 
+class HeadersTooLong(ApiError):
+    """RFC 6585 §5: the request line and the headers are over a limit."""
+
+    status, code = 431, "request_header_fields_too_large"
+
+
+class NotImplementedHere(ApiError):
+    """RFC 9110 §15.6.2: a method or a transfer coding that the server does not know."""
+
+    status, code = 501, "not_implemented"
+
+
 class TooManyRequests(ApiError):
     """RFC 6585 §4: throttled; `retry_after` is in whole seconds."""
 

@@ -1,15 +1,18 @@
 """The server: waitress that streams uploads, refuses early, keeps deadlines and drains before it stops.
 
-It stands on waitress's own hooks, which tests/test_server.py names one by one: `TcpWSGIServer.channel_class`,
-`HTTPChannel.parser_class`, `task_class` and `error_task_class`, `BaseWSGIServer.maintenance`, the receivers' buffers.
-fsync, the inspection of archives, every SQL statement and the bulk of a large upload are for the worker threads.
+It stands on waitress's own hooks, which tests/test_server.py names one by one: the dispatcher and the `channel_class` of
+`TcpWSGIServer`, `parser_class`, `task_class` and `error_task_class` of `HTTPChannel`, `BaseWSGIServer.maintenance`.
+httptools takes the place of its parser, and `Crew` that of its threads.
 """
 
+import errno
+import logging
 import os
 import resource
 import signal
 import socket
 import time
+from io import BytesIO
 from typing import Any
 
 from flask import Flask
@@ -18,11 +21,19 @@ from waitress.wasyncore import dispatcher
 
 from .. import config, telemetry
 from ..uploads import upload_limits
+from .bodies import StreamedReception
 from .channel import Channel
+from .crew import Crew
+from .request import Request
 
-CONNECTIONS = 1000  # at once; a stranger's half-open ones are closed after ten seconds
+log = logging.getLogger("uploadsvc.server")
+
+CONNECTIONS = 1000  # at once; of more the one that has been idle longest is closed
 IDLE_SECONDS = 30  # between requests, or without a byte within one
 DESCRIPTORS = 8192  # a connection and its staged files, twice over
+_LAST_SECONDS = 5  # for threads to end when the time for draining is over
+_NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
+_WITHOUT_HTTP = {"CONTENT_TYPE", "CONTENT_LENGTH"}  # CGI's names of these two headers
 
 
 class Server(TcpWSGIServer):
@@ -36,10 +47,13 @@ class Server(TcpWSGIServer):
         with app.app_context():
             self.largest_upload = upload_limits().request_bytes
         self._stop_by: float | None = None
+        self._waiting = False
+        self._accept_again = self._tell_again = 0.0
         super().__init__(
             app,
             _sock=listener,
             bind_socket=False,
+            dispatcher=Crew(self.turn, self.pull_trigger),
             sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
             sockets=[listener],
             threads=app.config["THREADS"],
@@ -49,9 +63,7 @@ class Server(TcpWSGIServer):
             recv_bytes=65536,
             channel_timeout=IDLE_SECONDS,
             cleanup_interval=1,
-            channel_request_lookahead=1,  # with 0 a client that has gone is never noticed
-            max_request_header_size=16384,
-            max_request_body_size=2**62,  # the parser's own bounds are tighter and answer better
+            channel_request_lookahead=0,  # one request at a time
             ident=None,
             clear_untrusted_proxy_headers=True,
             **_proxy_settings(app.config["TRUSTED_PROXY"]),
@@ -65,6 +77,21 @@ class Server(TcpWSGIServer):
         if environ["REMOTE_ADDR"] != self.app.config["TRUSTED_PROXY"]:
             environ.pop("HTTP_X_REQUEST_ID", None)
         return self._application(environ, start_response)
+
+    def admit(self, request: Request) -> StreamedReception:
+        """Judge an upload by its headers, before its body is read."""
+        environ = {
+            "REQUEST_METHOD": request.command,
+            "PATH_INFO": request.path,
+            "SERVER_NAME": "localhost",
+            "SERVER_PORT": "0",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": BytesIO(),
+        }
+        for name, value in request.headers.items():
+            environ[name if name in _WITHOUT_HTTP else f"HTTP_{name}"] = value
+        with self.app.request_context(environ):
+            return StreamedReception(self.largest_upload)
 
     @property
     def draining(self) -> bool:
@@ -82,22 +109,60 @@ class Server(TcpWSGIServer):
 
     def run(self) -> None:
         """Serve until stopped; what has not finished by then leaves nothing behind."""
-        while not self.draining:
-            self._turn()
-        dispatcher.close(self)  # the listening socket; connections go on
-        while time.monotonic() < (self._stop_by or 0) and any(c.is_busy() for c in self.active_channels.values()):
-            self._turn()
-            self.maintenance(time.time())
+        self.task_dispatcher.start(self.adj.threads)
+        self.task_dispatcher.work()
         for channel in list(self.active_channels.values()):
-            channel.will_close = True  # ends a burst, and a worker that waits for a slow reader
+            channel.will_close = True  # ends a burst, and a thread that waits for a slow reader
             channel.handle_write()
-        self.task_dispatcher.shutdown()
+        self.task_dispatcher.shutdown(_LAST_SECONDS)
         for channel in list(self.active_channels.values()):
             channel.handle_close()
         self.trigger.close()
 
-    def _turn(self) -> None:
-        self.asyncore.loop(timeout=1, map=self._map, use_poll=True, count=1)
+    def turn(self, seconds: float) -> None:
+        """Turn the loop once, waiting at most so long for something to happen."""
+        if self.draining:
+            self._drain()
+        self._waiting = True
+        self.asyncore.loop(timeout=seconds, map=self._map, use_poll=True, count=1)
+        self._waiting = False
+
+    def _drain(self) -> None:
+        """Accept nobody any more; dismiss the threads when nothing is under way, or the time is up."""
+        if self.accepting:
+            dispatcher.close(self)  # the listening socket; connections go on
+        self.maintenance(time.time())
+        in_time = time.monotonic() < (self._stop_by or 0)
+        if not (in_time and any(channel.is_busy() for channel in self.active_channels.values())):
+            self.task_dispatcher.dismiss()
+
+    def pull_trigger(self) -> None:
+        """Have the loop look again, if it is waiting; else it is about to look anyway."""
+        if self._waiting:
+            super().pull_trigger()
+
+    def readable(self) -> bool:
+        """Accept, unless descriptors have run out."""
+        return bool(super().readable()) and time.monotonic() >= self._accept_again
+
+    def handle_accept(self) -> None:
+        """Accept one connection, at the cost of an idle one where there are too many."""
+        try:
+            connection, address = self.socket.accept()
+            self.set_socket_options(connection)
+        except OSError as error:  # it has gone already, or there is no descriptor for it
+            if error.errno in _NO_DESCRIPTORS:
+                self._pause()
+            return
+        self.channel_class(self, connection, address, self.adj, map=self._map)
+
+    def _pause(self) -> None:
+        """Accept nobody for a second; the log tells it once a minute."""
+        now = time.monotonic()
+        self._accept_again = now + 1
+        if now >= self._tell_again:
+            self._tell_again = now + 60
+            log.error("out_of_descriptors", extra={"connections": len(self.active_channels)})
 
     def maintenance(self, now: float) -> None:
         """Close what is late or has been idle too long; a worker whose supervisor was killed stops too."""

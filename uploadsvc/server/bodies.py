@@ -1,59 +1,65 @@
-"""What decodes and holds the bodies of requests. waitress's receivers hand what they decode to a buffer's `append`."""
+"""Where the bytes of a request's body go: into the intake as they arrive, or into memory when they are few."""
 
 from io import BytesIO
-
-from waitress.receiver import ChunkedReceiver
-from waitress.utilities import BadRequest
+from typing import Protocol
 
 from ..errors import TooLarge
-from .feeding import StreamedReception
+from ..filetypes import Candidate
+from ..intake import Received
+from ..storage import Staged
+from ..uploads import Reception
 
 SMALL_BODY = 64 * 1024  # bytes; only uploads are larger
-_MAX_CONTROL_LINE = 1024  # bytes of a chunk's size and extensions (RFC 9112 §7.1.1)
-_MAX_TRAILER = 8 * 1024
-_SLICE = 4 * 1024  # the receiver copies the rest of its input at every chunk, so it gets little at a time
+
+
+class Body(Protocol):
+    """What a request needs of its body."""
+
+    def append(self, data: bytes) -> None:
+        """Take the next bytes, or raise their refusal."""
+
+    def getfile(self) -> BytesIO:
+        """Return what is left for the application to read."""
 
 
 class SmallBody:
-    """Holds the body of everything that is not an upload in memory."""
+    """Holds the body of everything that is not streamed."""
 
     def __init__(self) -> None:
-        self._body = BytesIO()
+        self._pieces: list[bytes] = []
+        self._size = 0
 
     def append(self, data: bytes) -> None:
         """Keep `data`; raise TooLarge beyond 64 KiB."""
-        if len(self) + len(data) > SMALL_BODY:
+        self._size += len(data)
+        if self._size > SMALL_BODY:
             raise TooLarge(f"Only uploads may be larger than {SMALL_BODY} bytes.")
-        self._body.write(data)
-
-    def __len__(self) -> int:
-        return self._body.getbuffer().nbytes
+        self._pieces.append(data)
 
     def getfile(self) -> BytesIO:
         """Return the body from its beginning."""
-        self._body.seek(0)
-        return self._body
-
-    def close(self) -> None:
-        """Nothing lies anywhere but in memory."""
+        return BytesIO(b"".join(self._pieces))
 
 
-class BoundedChunks(ChunkedReceiver):
-    """waitress's decoder of chunked bodies with the bounds it lacks: 12 MB of extensions cost it 8 s."""
+class StreamedReception(Reception):
+    """Feeder 2: an upload that was judged at its headers; feeds the intake what arrives and holds nothing."""
 
-    def __init__(self, buf: StreamedReception | SmallBody) -> None:
-        super().__init__(buf)
-        self._wire = 0
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+        self._size = 0
 
-    def received(self, data: bytes) -> int:
-        """Decode `data`; return the bytes consumed. Sets `error` for an over-long line, trailer or framing."""
-        consumed = 0
-        while consumed < len(data) and not self.completed and not self.error:
-            taken = super().received(data[consumed : consumed + _SLICE])
-            consumed += taken
-            self._wire += taken
-            if len(self.control_line) > _MAX_CONTROL_LINE or len(self.trailer) > _MAX_TRAILER:
-                self.error = BadRequest("chunk extension or trailer too long")
-            elif self._wire > 2 * len(self) + SMALL_BODY:
-                self.error = BadRequest("chunks too small")
-        return consumed
+    def append(self, data: bytes) -> None:
+        """Feed the next bytes; raise their refusal, or TooLarge when a chunked body outgrows every upload."""
+        self._size += len(data)
+        if self._size > self._limit:
+            raise TooLarge(f"The upload is larger than {self._limit} bytes.")
+        self.check().feed(data)
+
+    def finish(self) -> Received[Staged, Candidate]:
+        """Return what the body held; all of it has been fed."""
+        return self.check().finish()
+
+    def getfile(self) -> BytesIO:
+        """Return what is left to read: nothing."""
+        return BytesIO()

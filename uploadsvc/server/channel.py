@@ -1,34 +1,33 @@
-"""One connection: reads in bursts, answers early and lingers to be read, keeps deadlines, notices who has gone."""
+"""One connection: one request at a time, answered early and lingering to be read; deadlines; who has gone is noticed."""
 
+import fcntl
 import socket
+import struct
+import termios
 import time
-from typing import TYPE_CHECKING, Any
+from http import HTTPStatus
+from typing import Any
 
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask, WSGITask
 
-from .. import config, errors, telemetry
+from .. import config, telemetry
+from ..errors import ApiError, InternalError, document
 from ..uploads import RECEPTION
-from .feeding import Burst
-from .parser import Parser
-
-if TYPE_CHECKING:
-    from . import Server
+from .request import Request
 
 HEADER_SECONDS = 10  # for a request's headers to arrive whole
-BODY_GRACE = 10  # seconds before the floor counts
-BODY_FLOOR = 10_000  # bytes a second, on average since the body began
+GRACE = 10  # seconds before the floor counts, for bodies and for answers
+FLOOR = 10_000  # bytes a second, on average since the body or the answer began
 LINGER_SECONDS = 30  # to read the answer while the rest of a refused body is thrown away
 LINGER_IDLE = 5  # seconds without a byte
 LINGER_UPLOADS = 4  # largest uploads' worth of bytes: who declares too much can still read why it is refused
+LONG = 1024 * 1024  # bytes: an upload of more is received and stored beside the loop, not between two of its turns
 
-_REFUSALS = {
-    400: "The request is not valid HTTP.",
-    413: "The request is larger than this address takes.",
-    431: "The headers of the request are too long.",
-    501: "The request uses a transfer coding that the server does not know.",
-}
+_BURST_READS = 8  # before the thread turns to another task
+_BURST_BYTES = 256 * 1024  # a read: larger ones fall out of the processor's cache before they are hashed
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Task(WSGITask):
@@ -48,6 +47,11 @@ class Task(WSGITask):
             environ[RECEPTION] = self.request.reception
         return environ
 
+    def finish(self) -> None:
+        """Send the answer at once: another turn of the loop would cost as much as the sending."""
+        super().finish()
+        self.channel.send_now()
+
 
 class JsonErrorTask(ErrorTask):
     """Answers what the server refuses itself in the form of every other error."""
@@ -55,15 +59,18 @@ class JsonErrorTask(ErrorTask):
     def execute(self) -> None:
         """Write the refusal, log it, and close the connection."""
         error, channel = self.request.error, self.channel
-        request_id = telemetry.outside_app(self.request.command, error.code, channel.addr[0])
-        message = _REFUSALS.get(error.code) or errors.InternalError(request_id).message
-        body = errors.document(errors.code_of(error.code, error.reason), message).encode()
+        status = error.status if isinstance(error, ApiError) else InternalError.status
+        request_id = telemetry.outside_app(self.request.command, status, channel.addr[0])
+        if not isinstance(error, ApiError):
+            error = InternalError(request_id)
+        body = document(error.code, error.message).encode()
         headers = config.security_headers(channel.server.app.config) | {
             "Content-Type": "application/json",
             "Cache-Control": "no-store",
             "X-Request-ID": request_id,
         }
-        self.status, self.content_length = f"{error.code} {error.reason}", len(body)
+        self.status = f"{status} {HTTPStatus(status).phrase}"
+        self.content_length = len(body)
         self.response_headers.extend(headers.items())
         self.set_close_on_finish()
         self.write(body)
@@ -72,52 +79,73 @@ class JsonErrorTask(ErrorTask):
 class Channel(HTTPChannel):
     """A connection from its first byte to its last.
 
-    Everything here runs in the I/O loop but `service` and, during a burst, `receive`.
+    Everything here runs in the thread that turns the loop, but `service` and, during a burst, `_receive`. While a
+    request is answered nothing is read: the next one waits in the system's buffer, or as bytes in `_kept`.
     """
 
     task_class = Task
     error_task_class = JsonErrorTask
-    server: "Server"
+    server: Any
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._kept = b""
         self._discarding = self._late = self._in_burst = False
-        self._discarded = 0
+        self._discarded = self._sent = 0
+        self._taken_before = 0
         self._linger_since: float | None = None
+        self._sending_since: float | None = None
         super().__init__(*arguments, **options)
 
-    def parser_class(self, adj: Adjustments) -> Parser:
-        """Return the parser of the next request."""
-        return Parser(adj, self.server, self.discard_rest)
+    def parser_class(self, _adj: Adjustments) -> Request:
+        """Return the reader of the next request."""
+        return Request(self.server.admit)
 
-    def discard_rest(self) -> None:
-        """Throw away everything that still arrives: it belongs to a request that is answered already."""
-        self._discarding = True
-
-    def received(self, data: bytes) -> bool:
-        """Take what arrived; of a refused body only so much."""
-        if not self._discarding:
-            return bool(super().received(data))
-        self._discarded += len(data)
-        self.will_close = self.will_close or self._discarded > LINGER_UPLOADS * self.server.largest_upload
-        return True
+    # --- Reading
 
     def readable(self) -> bool:
-        """Read on while a client that still sends gets its answer; leave a burst alone."""
-        if self._in_burst:
+        """Read on while a client that still sends gets its answer; leave a burst, and a waiting request, alone."""
+        if self._in_burst or self._kept:
             return False
         return not self.will_close if self._discarding else bool(super().readable())
 
-    def writable(self) -> bool:
-        """Send, or close, when no worker is reading: the descriptor it reads must stay its own."""
-        return not self._in_burst and bool(super().writable())
-
     def handle_read(self) -> None:
-        """Read once; where that was as much as the loop takes and more of an upload is to come, a worker reads on."""
-        self._in_burst = self.receive(self.adj.recv_bytes) and self.is_receiving()
+        """Read once; where that was as much as the loop takes and more of an upload is to come, read on in a burst."""
+        self._in_burst = self._receive(self.adj.recv_bytes) and self._is_receiving()
         if self._in_burst:
             self.server.add_task(Burst(self))
 
-    def receive(self, size: int) -> bool:
+    def received(self, data: bytes) -> bool:
+        """Take what arrived; of a refused body only so much."""
+        if self._discarding:
+            self._discarded += len(data)
+            self.will_close = self.will_close or self._discarded > LINGER_UPLOADS * self.server.largest_upload
+            return True
+        request = self.request = self.request or self.parser_class(self.adj)
+        self._kept = request.receive(data)
+        if request.completed:
+            self.request, self._discarding = None, request.cut_short
+            self.requests.append(request)
+            if not self._in_burst:
+                self.server.add_task(self)
+        elif request.expects_continue:
+            request.expects_continue = False
+            self.write_soon(_CONTINUE)
+            self.send_now()
+        return True
+
+    def read_burst(self) -> None:
+        """Read and feed an upload until nothing waits or others have waited long enough; then answer it, if it ended."""
+        try:
+            for _ in range(_BURST_READS):
+                if not self._is_receiving() or not self._receive(_BURST_BYTES):
+                    break
+        finally:
+            self._in_burst = False
+        if self.requests:
+            self.service()
+        self.server.pull_trigger()
+
+    def _receive(self, size: int) -> bool:
         """Read and take at most `size` bytes; tell whether there were as many."""
         try:
             data = self.socket.recv(size)
@@ -132,15 +160,44 @@ class Channel(HTTPChannel):
         self.received(data)
         return len(data) == size
 
-    def is_receiving(self) -> bool:
+    def _is_receiving(self) -> bool:
         """Tell whether the body of an upload is still on its way."""
         request = self.request
         return request is not None and request.reception is not None and not (self._discarding or self.will_close)
 
-    def end_burst(self) -> None:
-        """Give the connection back to the loop."""
-        self._in_burst = False
-        self.server.pull_trigger()
+    # --- Answering
+
+    @property
+    def is_long(self) -> bool:
+        """Tell whether answering takes long enough to be worth another thread."""
+        return bool(self.requests[0].body_bytes > LONG)
+
+    def service(self) -> None:
+        """Answer the request; one whose client has gone is only logged."""
+        if not self.connected:
+            self._give_up(self.requests[0])
+        super().service()
+
+    def check_client_disconnected(self) -> bool:
+        """Tell whether the client has gone; nobody else reads the connection while its request is answered."""
+        try:
+            return not self.connected or self.socket.recv(1, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return False
+        except (OSError, AttributeError):  # closed meanwhile, with or without its object
+            return True
+
+    def cancel(self) -> None:
+        """Give up what waited for a thread when the server's time was up."""
+        for request in self.requests:
+            self._give_up(request)
+        super().cancel()
+
+    # --- Sending
+
+    def writable(self) -> bool:
+        """Send, close, or begin the next request; not in a burst: the descriptor it reads must stay its own."""
+        return not self._in_burst and (bool(super().writable()) or self._has_waiting())
 
     def handle_write(self) -> None:
         """Send; where waitress would close on a sender, and so reset the connection, shut down and linger."""
@@ -148,6 +205,8 @@ class Channel(HTTPChannel):
             return
         if self.will_close or not (self._discarding and self.close_when_flushed):
             super().handle_write()
+            if self._has_waiting():
+                self.received(self._kept)
             return
         self._flush_exception(self._flush_some)
         if self.connected and not self.total_outbufs_len:
@@ -157,55 +216,34 @@ class Channel(HTTPChannel):
             except OSError:
                 self.will_close = True
 
-    def send_continue(self) -> None:
-        """Queue “100 Continue” for the loop: waitress sends it from a worker too, and then both may send at once."""
-        line = b"HTTP/1.1 100 Continue\r\n\r\n"
+    def _has_waiting(self) -> bool:
+        """Tell whether a request waits whose turn it is: the answer before it has left."""
+        ending = self.will_close or self.close_when_flushed or self._discarding
+        return bool(self._kept) and not (ending or self.requests or self.total_outbufs_len)
+
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        """Send and count; how much of it the client has taken is for `_is_unread`."""
+        sent: int = super().send(data, do_close)
+        self._sent += sent
+        return sent
+
+    def send_now(self) -> None:
+        """Send what the client takes without waiting; the loop sends the rest."""
         with self.outbuf_lock:
-            self.outbufs[-1].append(line)
-            self.current_outbuf_count += len(line)
-            self.total_outbufs_len += len(line)
-        self.sent_continue = True
-        self.request.expect_continue = self.request.completed = False
+            self._flush_exception(self._flush_some, do_close=False)
+
+    # --- Ending
 
     def handle_close(self) -> None:
-        """Give up a request that has not arrived whole; its upload leaves nothing."""
-        if self._in_burst:
-            self.will_close = True
-            return
-        request, self.request = self.request, None
-        if request is not None and not request.completed and (request.headers_finished or self._late):
+        """Give up a request that was under way; one that a thread is answering notices by itself."""
+        request = self.request
+        if request is not None and (request.headers_finished or self._late):
             self._give_up(request)
         super().handle_close()
 
     def handle_expt(self) -> None:
         """Close on TCP urgent data: HTTP knows none, and its mark would wake the loop for ever."""
         self.will_close = True
-
-    def _flush_outbufs_below_high_watermark(self) -> None:
-        """Hold no worker thread for a client that does not read; `service` sees to it instead."""
-
-    def service(self) -> None:
-        """Answer the next request, in a worker thread; one whose client has gone is only logged.
-
-        A client that asks on without reading gets what it asked for so far, and the connection closes: what it
-        pipelined behind is not answered, and it may ask again (RFC 9112 §9.3.2).
-        """
-        if not self.connected:
-            self._give_up(self.requests[0])
-        super().service()
-        if self.total_outbufs_len > self.adj.outbuf_high_watermark:
-            with self.requests_lock:
-                for request in self.requests:
-                    request.close()
-                self.requests.clear()
-                self.close_when_flushed = True
-            self.server.pull_trigger()
-
-    def cancel(self) -> None:
-        """Give up what waited for a worker thread when the server's time was up."""
-        for request in self.requests:
-            self._give_up(request)
-        super().cancel()
 
     def is_busy(self) -> bool:
         """Tell whether a request is being received, answered or sent its answer."""
@@ -217,6 +255,8 @@ class Channel(HTTPChannel):
         now, request = time.monotonic(), self.request
         if self._linger_since is not None:
             late = now - self._linger_since > LINGER_SECONDS or time.time() - self.last_activity > LINGER_IDLE
+        elif self.total_outbufs_len:
+            late = self._is_unread(now)
         elif request is None:
             silent = not self.requests and self.creation_time == self.last_activity
             late = silent and time.time() - self.creation_time > HEADER_SECONDS
@@ -224,11 +264,22 @@ class Channel(HTTPChannel):
             late = now - request.started > HEADER_SECONDS
         else:
             elapsed = now - request.body_started
-            late = elapsed > BODY_GRACE and request.body_bytes_received < BODY_FLOOR * elapsed
+            late = elapsed > GRACE and request.body_bytes_received < FLOOR * elapsed
+        if not self.total_outbufs_len:
+            self._sending_since = None
         self._late = self._late or late
         self.will_close = self.will_close or late
 
-    def _give_up(self, request: Parser) -> None:
+    def _is_unread(self, now: float) -> bool:
+        """Tell whether the client takes its answer below the floor; only what it has acknowledged counts as taken."""
+        [waiting] = struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4)))
+        taken = self._sent - waiting
+        if self._sending_since is None:
+            self._sending_since, self._taken_before = now, taken
+        elapsed = now - self._sending_since
+        return elapsed > GRACE and taken - self._taken_before < FLOOR * elapsed
+
+    def _give_up(self, request: Request) -> None:
         """Release the request and log it: 408 when it was too slow (RFC 9110 §15.5.9), else 499."""
         request.close()
         claims = request.reception.claims if request.reception else None
@@ -241,3 +292,18 @@ class Channel(HTTPChannel):
             user_id=int(claims["sub"]) if claims else None,
             duration_ms=round((time.monotonic() - request.started) * 1000, 1),
         )
+
+
+class Burst:
+    """A thread's task: read on where the loop left off."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self.is_long = channel.request is not None and channel.request.body_bytes > LONG
+
+    def service(self) -> None:
+        """Read, feed, and answer what has ended."""
+        self._channel.read_burst()
+
+    def cancel(self) -> None:
+        """Leave what is half received to the end of the connection."""

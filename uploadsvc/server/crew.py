@@ -1,0 +1,125 @@
+"""The threads of the server: one leads, the others stand by.
+
+The leader turns the I/O loop and answers what has arrived itself, so that a small request is read, answered and sent by
+one thread: handing it to another costs more than answering it, for two threads in turn pull every object through the
+caches of two cores. Nobody waits for a slow answer: a task that is known to be long begins with passing the lead on, and
+when one takes longer than PATIENCE a thread that stands by takes the loop over.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+log = logging.getLogger("uploadsvc.server")
+
+PATIENCE = 0.005  # seconds: some changes of thread
+_DOZE = 0.1  # seconds without a task after which nobody watches the leader
+
+
+class Task(Protocol):
+    """What waitress and the channels queue."""
+
+    is_long: bool
+
+    def service(self) -> None:
+        """Do it."""
+
+    def cancel(self) -> None:
+        """Give it up: the server stops."""
+
+
+class Crew:
+    """Takes the place of waitress's dispatcher. `turn(seconds)` turns the loop once, `wake()` ends its wait."""
+
+    def __init__(self, turn: Callable[[float], None], wake: Callable[[], None]) -> None:
+        self.queue: deque[Task] = deque()
+        self._turn = turn
+        self._wake = wake
+        self._lock = threading.Lock()  # for the four fields below
+        self._leader: threading.Thread | None = None
+        self._standing_by = 0
+        self._busy_since: float | None = None  # the leader's task
+        self._dismissed = False
+        self._watch = threading.Lock()  # held by the one that watches the leader
+        self._bell = threading.Event()
+        self._last_task = 0.0
+
+    def start(self, count: int) -> None:
+        """Start `count` threads beside the one that calls `work` itself."""
+        self._threads = [threading.Thread(target=self.work, name=f"crew-{n}", daemon=True) for n in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def add_task(self, task: Task) -> None:
+        """Queue a task; only the leader takes it up."""
+        self.queue.append(task)
+        self._wake()
+
+    def work(self) -> None:
+        """Stand by, lead, and stand by again, until the crew is dismissed."""
+        me = threading.current_thread()
+        while not self._dismissed:
+            self._stand_by(me)
+            while self._leader is me and not self._dismissed:
+                self._lead(me)
+
+    def dismiss(self) -> None:
+        """Have every thread return from `work` when its task is done."""
+        self._dismissed = True
+        self._bell.set()
+
+    def shutdown(self, seconds: float) -> None:
+        """Wait for the other threads, and cancel what is still queued."""
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0, deadline - time.monotonic()))
+        while self.queue:
+            self.queue.popleft().cancel()
+
+    def _stand_by(self, me: threading.Thread) -> None:
+        with self._lock:
+            self._standing_by += 1
+        if self.queue:
+            self._wake()  # the leader may have had nobody to pass the lead to
+        with self._watch:
+            while not self._takes_over(me):
+                dozing = self._busy_since is None and time.monotonic() - self._last_task > _DOZE
+                self._bell.wait(None if dozing else PATIENCE)
+                self._bell.clear()
+
+    def _takes_over(self, me: threading.Thread) -> bool:
+        with self._lock:
+            since = self._busy_since
+            late = since is not None and time.monotonic() - since > PATIENCE
+            if not (late or self._leader is None or self._dismissed):
+                return False
+            self._standing_by -= 1
+            self._leader, self._busy_since = me, None
+            return True
+
+    def _lead(self, me: threading.Thread) -> None:
+        """Turn the loop once, and do what is queued then, as long as somebody could take the loop over."""
+        self._turn(0 if self.queue and self._standing_by else 1)
+        for _ in range(len(self.queue)):
+            if self._leader is not me or not self._standing_by:
+                return
+            self._do(self.queue.popleft(), me)
+
+    def _do(self, task: Task, me: threading.Thread) -> None:
+        dozing = time.monotonic() - self._last_task > _DOZE
+        with self._lock:
+            self._busy_since = self._last_task = time.monotonic()
+            if task.is_long:
+                self._leader = None
+        if task.is_long or dozing:
+            self._bell.set()
+        try:
+            task.service()
+        except BaseException:
+            log.exception("task_failed")
+        with self._lock:
+            if self._leader is me:
+                self._busy_since = None

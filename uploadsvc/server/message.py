@@ -1,0 +1,112 @@
+"""What llhttp (httptools) reads of one request: its request line, its headers and, where it is chunked, its body.
+
+llhttp is strict by itself about what servers disagree on: it refuses two lengths, a length beside a transfer coding, bare
+line feeds, folded lines, control characters. It has no pause and reads on into a pipelined request, so it is given no
+more than the header block, and of chunks as far as they can belong to this request.
+"""
+
+import re
+from itertools import islice
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+from ..errors import BadRequest, NotImplementedHere
+
+_FRAMING = 1024  # bytes in a row of a chunk's size and extensions, or of trailers (RFC 9112 §7.1)
+_ALL_FRAMING = 64 * 1024  # bytes of them in all, and as many again as there are of content
+_SLICE = 4 * 1024  # bytes fed at a time, and so how late the bounds may notice
+_TRIES = 8  # places in a slice that look like the begin of a pipelined request
+_UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
+_NEXT = re.compile(rb"\r\n\r\n(?=[A-Z]{3}|[A-Z]{0,2}\Z)")
+
+
+class Message:
+    """One request message; `target` and `headers` are as they came, `ended` tells that the last chunk was read."""
+
+    def __init__(self) -> None:
+        self.target = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.ended = self.overrun = False
+        self._content: list[bytes] = []
+        self._in_content = False
+        self._framing = self._wire = self._size = 0
+        self._parser = HttpRequestParser(self)
+
+    def read_head(self, block: bytes) -> str:
+        """Read a header block to its blank line and return the method; raise BadRequest or NotImplementedHere."""
+        if b"pgrade" in block or b"PGRADE" in block:
+            # A wish for another protocol is not granted (RFC 9110 §7.8); llhttp would read no body after it.
+            block = _UPGRADE.sub(b"", block)
+        try:
+            self._parser.feed_data(block)
+        except HttpParserError as error:
+            raise BadRequest("The request is not valid HTTP.") from error
+        except HttpParserUpgrade as error:
+            raise NotImplementedHere("The server is no proxy and knows no CONNECT.") from error
+        method: str = self._parser.get_method().decode()
+        return method
+
+    def read_chunks(self, data: bytes) -> tuple[bytes, bytes]:
+        """Return (decoded content, what belongs to the next request); raise BadRequest.
+
+        Where the next request's begin cannot be told from content, `overrun` is set: what follows is lost, and the
+        client may ask again on another connection (RFC 9112 §9.3.2).
+        """
+        at = 0
+        while at < len(data) and not self.ended:
+            at += self._feed(data[at : at + _SLICE])
+            if self._framing > _FRAMING or self._wire > 2 * self._size + _ALL_FRAMING:
+                raise BadRequest("The chunks of the request have more framing than content.")
+        content = b"".join(self._content)
+        self._content.clear()
+        return content, data[at:]
+
+    def release(self) -> None:
+        """Part from llhttp, which holds this object's methods."""
+        self._parser = None
+
+    def on_url(self, url: bytes) -> None:
+        """Keep the request target."""
+        self.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; those behind the last chunk are read and dropped."""
+        self.headers.append((name, value))
+
+    def on_chunk_header(self) -> None:
+        """Note that a chunk has begun."""
+        self._in_content = True
+
+    def on_body(self, content: bytes) -> None:
+        """Keep content of a chunk."""
+        self._content.append(content)
+        self._size += len(content)
+        self._in_content = True
+
+    def on_message_complete(self) -> None:
+        """Note the end."""
+        self.ended = True
+
+    def on_message_begin(self) -> None:
+        """Stop llhttp at a second request."""
+        if self.ended:
+            raise BadRequest("One request at a time.")
+
+    def _feed(self, piece: bytes) -> int:
+        """Feed a slice, in steps that end where the next request may begin; return the bytes fed."""
+        fed = 0
+        places = [found.end() for found in islice(_NEXT.finditer(piece), _TRIES)]
+        for end in [*places, len(piece)]:
+            self._in_content = False
+            try:
+                self._parser.feed_data(piece[fed:end])
+            except HttpParserError as error:
+                if not self.ended:
+                    raise BadRequest("The chunks of the request are not valid HTTP.") from error
+                self.overrun = True
+            self._wire += end - fed
+            self._framing = 0 if self._in_content else self._framing + end - fed
+            fed = end
+            if self.ended:
+                break
+        return fed

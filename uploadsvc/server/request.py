@@ -1,0 +1,210 @@
+"""One request as it arrives: read by llhttp, refused where it is unclear, its body sent where it belongs."""
+
+import time
+from collections.abc import Callable
+from io import BytesIO
+from urllib.parse import unquote_to_bytes
+
+from httptools import HttpParserInvalidURLError, parse_url
+
+from ..errors import ApiError, BadRequest, HeadersTooLong, NotImplementedHere, TooLarge
+from ..uploads import UPLOAD_PATH
+from .bodies import SMALL_BODY, Body, SmallBody, StreamedReception
+from .message import Message
+
+HEADER_BYTES = 16 * 1024  # of the request line and all headers
+HEADER_LINES = 100  # a browser sends twenty
+_BLANK_BYTES = 32  # of blank lines before a request (RFC 9112 §2.2)
+_BLANK_LINE = b"\r\n\r\n"
+# Two of one of these mean different things to different servers: request smuggling (RFC 9112 §11.2).
+_SINGLE = {"HOST", "CONTENT_LENGTH", "TRANSFER_ENCODING", "CONTENT_TYPE", "AUTHORIZATION", "EXPECT"}
+
+
+class Request:
+    """A request with the attributes that waitress's channel and tasks read.
+
+    `admit` judges by its headers an upload whose body is still on its way. A refused request is `completed` too: it
+    has an `error`, or its reception has one. `cut_short` tells that nothing after it may be read as a request.
+    """
+
+    version, url_scheme = "1.1", "http"
+    command = path = query = request_uri = ""  # a request that is refused before they are known is logged too
+    completed = headers_finished = expects_continue = cut_short = False
+    error: ApiError | None = None
+    reception: StreamedReception | None = None
+
+    def __init__(self, admit: Callable[["Request"], StreamedReception]) -> None:
+        self._admit = admit
+        self.started = self.body_started = time.monotonic()
+        self.headers: dict[str, str] = {}  # by the names that CGI has for them, without HTTP_
+        self.body_bytes_received = 0
+        self._head = b""
+        self._searched = self._blank = 0
+        self._chunked: Message | None = None
+        self._left = 0  # bytes to come of a body of known length
+        self._body: Body | None = None
+
+    def receive(self, data: bytes) -> bytes:
+        """Take what arrived; return what belongs to the next request."""
+        try:
+            if not self.headers_finished:
+                data = self._receive_head(data)
+            if self._body and data:
+                data = self._receive_body(data)
+        except ApiError as error:
+            self._refuse(error)
+        return b"" if self.cut_short else data
+
+    @property
+    def body_bytes(self) -> int:
+        """Return the size of the body as far as it is known: what has come, and what was declared."""
+        return self.body_bytes_received + self._left
+
+    def close(self) -> None:
+        """Leave nothing of an upload behind. Idempotent."""
+        if self.reception:
+            self.reception.close()
+
+    def get_body_stream(self) -> BytesIO:
+        """Return the body as the application reads it."""
+        return self._body.getfile() if self._body else BytesIO()
+
+    def _receive_head(self, data: bytes) -> bytes:
+        """Gather the header block, read it and open the body; return what arrived of that."""
+        self._head += data
+        if self._head.startswith((b"\r", b"\n")):
+            self._skip_blank_lines()
+        end = self._head.find(_BLANK_LINE, max(0, self._searched - len(_BLANK_LINE)), HEADER_BYTES)
+        if end < 0:
+            self._searched = len(self._head)
+            if self._searched >= HEADER_BYTES:
+                raise HeadersTooLong("The headers of the request are too long.")
+            return b""
+        end += len(_BLANK_LINE)
+        rest = self._head[end:]
+        self._read_head(self._head[:end])
+        self._head = b""
+        self.headers_finished = True
+        self._open_body(rest)
+        return rest
+
+    def _skip_blank_lines(self) -> None:
+        stripped = self._head.lstrip(b"\r\n")
+        self._blank += len(self._head) - len(stripped)
+        self._head = stripped
+        if self._blank > _BLANK_BYTES:
+            raise BadRequest("The request begins with too many blank lines.")
+
+    def _read_head(self, block: bytes) -> None:
+        line = block[: block.index(b"\r\n")]
+        if block.count(b"\r\n") > HEADER_LINES + 2:
+            raise HeadersTooLong("The request has too many headers.")
+        if not line.endswith((b" HTTP/1.1", b" HTTP/1.0")):
+            raise BadRequest("The request is not HTTP/1.1 or HTTP/1.0.")
+        message = Message()
+        self.command = message.read_head(block)
+        self.version = line[-3:].decode()
+        self._set_target(message.target)
+        for name, value in message.headers:
+            self._add_header(name.decode("latin-1"), value.strip(b" \t").decode("latin-1"))
+        if self.version == "1.1" and "HOST" not in self.headers:
+            raise BadRequest("The request has no Host header.")  # RFC 9112 §3.2
+        if self._is_chunked():
+            self._chunked = message
+        else:
+            message.release()
+
+    def _set_target(self, target: bytes) -> None:
+        """Split the request target, in origin, absolute or asterisk form (RFC 9112 §3.2)."""
+        self.request_uri = target.decode("latin-1")
+        path, _, query = target.partition(b"?")
+        if not target.startswith((b"/", b"*")):
+            try:
+                parsed = parse_url(target)
+            except HttpParserInvalidURLError as error:
+                raise BadRequest("The request's target is not valid.") from error
+            path, query = parsed.path or b"/", parsed.query or b""
+        if b"#" in target:
+            raise BadRequest("The request's target is not valid.")
+        self.path = unquote_to_bytes(path).decode("latin-1")
+        self.query = query.decode("latin-1")
+
+    def _add_header(self, name: str, value: str) -> None:
+        if "_" in name:  # CGI's names cannot tell it from a dash: a way to forge a header that a proxy sets
+            return
+        key = name.upper().replace("-", "_")
+        if key not in self.headers:
+            self.headers[key] = value
+        elif key in _SINGLE:
+            raise BadRequest(f"The request has the header {name} twice.")
+        else:
+            self.headers[key] += f", {value}"
+
+    def _is_chunked(self) -> bool:
+        coding = self.headers.get("TRANSFER_ENCODING")
+        if coding is None:
+            return False
+        if self.version == "1.0":
+            raise BadRequest("HTTP/1.0 has no transfer codings.")  # RFC 9112 §6.1
+        if coding.lower() != "chunked":
+            raise NotImplementedHere("The request uses a transfer coding that the server does not know.")
+        return True
+
+    def _open_body(self, arrived: bytes) -> None:
+        """Decide what becomes of the body: there is none, it is small or all here, or it is an upload to be judged."""
+        self._left = int(self.headers.get("CONTENT_LENGTH", 0))
+        if not self._left and not self._chunked:
+            self.completed = True
+            return
+        self.body_started = time.monotonic()
+        whole = not self._chunked and len(arrived) >= self._left
+        if self.command == "POST" and self.path == UPLOAD_PATH and not whole:
+            self._body = self.reception = self._admit(self)
+            self.reception.check()
+        elif self._left > SMALL_BODY:
+            raise TooLarge(f"Only uploads may be larger than {SMALL_BODY} bytes.")
+        else:
+            self._body = SmallBody()
+        expected = self.headers.get("EXPECT", "").lower() == "100-continue" and self.version == "1.1"
+        self.expects_continue = expected and not arrived
+
+    def _receive_body(self, data: bytes) -> bytes:
+        """Take bytes of the body; return what follows it."""
+        if self._chunked:
+            piece, rest = self._chunked.read_chunks(data)
+            self.completed = self._chunked.ended
+        else:
+            piece, rest = data[: self._left], data[self._left :]
+            self._left -= len(piece)
+            self.completed = not self._left
+        self.body_bytes_received += len(piece)
+        self._append(piece)
+        if self._chunked and self.completed:
+            self.cut_short = self.cut_short or self._chunked.overrun
+            self._chunked.release()
+        return rest
+
+    def _append(self, piece: bytes) -> None:
+        try:
+            if self._body and piece:
+                self._body.append(piece)
+        except ApiError:
+            raise
+        except Exception as error:  # whatever the intake stumbled over, the view is where it is answered and logged
+            if not self.reception:
+                raise
+            self.reception.error = error
+            self._cut()
+
+    def _refuse(self, error: ApiError) -> None:
+        """Have the view answer with `error`; what is no upload the server answers itself."""
+        if self.reception:
+            self.reception.error = error
+        else:
+            self.error = error
+        self._cut()
+
+    def _cut(self) -> None:
+        """End the request here: it is answered without the rest of its body."""
+        self.completed = self.cut_short = True
+        self.expects_continue = False
