@@ -17,6 +17,7 @@ log = logging.getLogger("uploadsvc.server")
 
 PATIENCE = 0.005  # seconds: some changes of thread
 _DOZE = 0.1  # seconds without a task after which nobody watches the leader
+_NAP = 1.0  # seconds: the main thread wakes for a signal that the system gave to another
 
 
 class Task(Protocol):
@@ -61,10 +62,14 @@ class Crew:
     def work(self) -> None:
         """Stand by, lead, and stand by again, until the crew is dismissed."""
         me = threading.current_thread()
-        while not self._dismissed:
-            self._stand_by(me)
-            while self._leader is me and not self._dismissed:
-                self._lead(me)
+        try:
+            while not self._dismissed:
+                self._stand_by(me)
+                while self._leader is me and not self._dismissed:
+                    self._lead(me)
+        except BaseException:
+            log.exception("loop_failed")
+            self.dismiss()
 
     def dismiss(self) -> None:
         """Have every thread return from `work` when its task is done."""
@@ -84,11 +89,15 @@ class Crew:
             self._standing_by += 1
         if self.queue:
             self._wake()  # the leader may have had nobody to pass the lead to
-        with self._watch:
+        while not self._watch.acquire(timeout=_NAP):
+            continue
+        try:
             while not self._takes_over(me):
                 dozing = self._busy_since is None and time.monotonic() - self._last_task > _DOZE
-                self._bell.wait(None if dozing else PATIENCE)
+                self._bell.wait(_NAP if dozing else PATIENCE)
                 self._bell.clear()
+        finally:
+            self._watch.release()
 
     def _takes_over(self, me: threading.Thread) -> bool:
         with self._lock:

@@ -51,7 +51,7 @@ class Request:
                 data = self._receive_head(data)
             if self._body and data:
                 data = self._receive_body(data)
-        except ApiError as error:
+        except Exception as error:
             self._refuse(error)
         return b"" if self.cut_short else data
 
@@ -178,33 +178,20 @@ class Request:
             self._left -= len(piece)
             self.completed = not self._left
         self.body_bytes_received += len(piece)
-        self._append(piece)
+        if self._body and piece:
+            self._body.append(piece)
         if self._chunked and self.completed:
             self.cut_short = self.cut_short or self._chunked.overrun
             self._chunked.release()
         return rest
 
-    def _append(self, piece: bytes) -> None:
-        try:
-            if self._body and piece:
-                self._body.append(piece)
-        except ApiError:
-            raise
-        except Exception as error:  # whatever the intake stumbled over, the view is where it is answered and logged
-            if not self.reception:
-                raise
-            self.reception.error = error
-            self._cut()
-
-    def _refuse(self, error: ApiError) -> None:
-        """Have the view answer with `error`; what is no upload the server answers itself."""
+    def _refuse(self, error: Exception) -> None:
+        """End the request here, to be answered with `error`: by the view, which also logs what nobody foresaw, or by us."""
         if self.reception:
             self.reception.error = error
-        else:
+        elif isinstance(error, ApiError):
             self.error = error
-        self._cut()
-
-    def _cut(self) -> None:
-        """End the request here: it is answered without the rest of its body."""
+        else:
+            raise error
         self.completed = self.cut_short = True
         self.expects_continue = False
