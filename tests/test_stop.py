@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PDF, Live, multipart, part, start_live
+from tests.conftest import PDF, Live, multipart, open_files, part, start_live
 from tests.test_server import Wire, authorization, eventually, head, left, requests_logged, upload_head
 
 BODY = multipart(part(content=PDF + b"x" * 200_000))
@@ -122,11 +122,13 @@ def test_a_download_under_way_is_finished(start: Callable[..., Live]) -> None:
 def test_uploads_that_wait_for_a_thread_when_time_is_up_leave_nothing(start: Callable[..., Live]) -> None:
     """C19: received whole, but never begun, because the database was locked."""
     live = start(THREADS="2", DRAIN_SECONDS="2")
-    line, body = authorization(live), multipart(part())
+    line = authorization(live)
     with closing(sqlite3.connect(live.instance / "app.db", isolation_level=None)) as database:
         database.execute("BEGIN IMMEDIATE")
-        wires = [Wire(live).send(upload_head(len(body), line), body) for _ in range(6)]
+        wires = [Wire(live).send(upload_head(len(BODY), line), BODY[:-10]) for _ in range(6)]
         assert eventually(lambda: len(stored(live)[1]) == len(wires))
+        for wire in wires:
+            wire.send(BODY[-10:])
         live.process.send_signal(signal.SIGTERM)
         assert exit_code(live) == 0
         for wire in wires:
@@ -192,13 +194,25 @@ def is_running(pid: int) -> bool:
         return False
 
 
+@contextmanager
+def standing_still(pid: int) -> Iterator[None]:
+    """Every thread of the process stands still: the one that takes the signal stops the others, and may be late."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert eventually(lambda: all(state_of(task) == "T" for task in Path(f"/proc/{pid}/task").iterdir()))
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def state_of(process: Path) -> str:
+    return (process / "stat").read_text().rpartition(")")[2].split()[0]
+
+
 def answers_alone(live: Live, other: int) -> bool:
     """Does the service answer while the worker `other` stands still?"""
-    os.kill(other, signal.SIGSTOP)
-    try:
+    with standing_still(other):
         return all(live.request("GET", "/healthz")[0] == 200 for _ in range(3))
-    finally:
-        os.kill(other, signal.SIGCONT)
 
 
 @contextmanager
@@ -293,12 +307,9 @@ def test_stopping_the_supervisor_lets_every_worker_finish(mortal: Live, how: sig
 
 def half_sent_to(live: Live, worker: int, other: int) -> Wire:
     """Half an upload, received by this worker, because the other stood still."""
-    os.kill(other, signal.SIGSTOP)
-    try:
+    with standing_still(other):
         wire = Wire(live).send(upload_head(len(BODY), authorization(live)), BODY[: len(BODY) // 2])
-        assert eventually(lambda: any("uploads" in str(fd.readlink()) for fd in Path(f"/proc/{worker}/fd").iterdir()))
-    finally:
-        os.kill(other, signal.SIGCONT)
+        assert eventually(lambda: open_files(worker))
     return wire
 
 
