@@ -5,17 +5,23 @@ import http.client
 import json
 import re
 import socket
+import statistics
 import time
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from sqlalchemy import text
 from werkzeug.test import TestResponse
 from werkzeug.wsgi import FileWrapper
 
 from tests.conftest import FILES, PDF, Live, Person, multipart, open_files, part, state
 from uploadsvc.documents import disposition
+from uploadsvc.extensions import db
+from uploadsvc.storage import LocalStorage
 
 CONTENT = (FILES / "reportlab.pdf").read_bytes()
 UNKNOWN = "0" * 32
@@ -138,6 +144,35 @@ def test_a_limit_out_of_bounds_is_refused(limit: str, alice: Person) -> None:
 def test_an_unknown_before_is_404(before: str, alice: Person, document: dict[str, Any]) -> None:
     """G3: whatever stands there is an id that nothing has."""
     assert alice.get(f"/api/documents?before={before}").status_code == 404
+
+
+def fill_with_fields(person: Person, count: int, *fields: bytes) -> None:
+    """Upload `count` files, 20 a request, each request with the same text fields."""
+    for _ in range(0, count, 20):
+        assert person.send(multipart(*fields, *(part(content=PDF) for _ in range(20)))).status_code == 200
+
+
+def test_text_fields_are_stored_once_an_upload(alice: Person) -> None:
+    """K14: what 20 files came with is kept once, not on each of their rows."""
+    fill_with_fields(alice, 200, part("note", None, b"x" * 60_000))
+    with alice.app.app_context():
+        [(rows, with_fields, size)] = db.session.execute(
+            text("SELECT count(*), count(fields), sum(length(fields)) FROM documents")
+        )
+    assert (rows, with_fields) == (200, 10) and size < 10 * 64 * 1024
+
+
+def test_a_list_costs_the_same_with_and_without_text_fields(alice: Person, bob: Person) -> None:
+    """K14: 200 documents of uploads full of text are read as fast as 200 of plain ones."""
+    fill_with_fields(alice, 200, *(part(f"n{n}", None, b"x" * 5_000) for n in range(12)))
+    fill_with_fields(bob, 200)
+    spent: dict[str, list[float]] = {alice.email: [], bob.email: []}
+    for _ in range(15):
+        for person in (alice, bob):
+            begun = time.process_time()
+            assert len(page(person, "?limit=200")[0]) == 200
+            spent[person.email].append(time.process_time() - begun)
+    assert statistics.median(spent[alice.email]) < 1.5 * statistics.median(spent[bob.email])
 
 
 # --- somebody else's ------------------------------------------------------------------------------------------------
@@ -470,6 +505,44 @@ def test_what_a_reader_has_begun_is_finished_though_it_was_deleted(alice: Person
     with alice.get(content_of(document)) as download:
         assert alice.delete(f"/api/documents/{document['id']}").status_code == 200
         assert download.data == CONTENT
+
+
+def test_a_download_that_meets_a_delete_is_whole_or_404(start: Callable[..., Live]) -> None:
+    """K16: the row was found, the bytes have gone in between: never a fault of the server."""
+    live = start()
+    headers = live.login()
+    statuses: Counter[int] = Counter()
+
+    def download(path: str) -> int:
+        status, _, body = live.request("GET", path, headers=headers)
+        assert status != 200 or body == PDF
+        return status
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(60):
+            path = content_of(json.loads(live.upload(headers)[2])["files"][0])
+            readers = [pool.submit(download, path) for _ in range(3)]
+            deletes = [pool.submit(live.request, "DELETE", path.removesuffix("/content"), None, headers)]
+            deletes += [pool.submit(live.request, "DELETE", path.removesuffix("/content"), None, headers)]
+            assert sorted(delete.result()[0] for delete in deletes) == [200, 404]
+            statuses.update(reader.result() for reader in readers)
+    assert statuses.keys() <= {200, 404}, statuses
+
+
+def test_bytes_that_go_between_the_row_and_the_file_are_404(
+    alice: Person, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """K16: the one moment that a race seldom meets, held still."""
+    opened = LocalStorage.open
+
+    def open_late(storage: LocalStorage, path: str) -> Any:
+        monkeypatch.undo()
+        with alice.app.app_context():
+            assert alice.delete(f"/api/documents/{document['id']}").status_code == 200
+        return opened(storage, path)
+
+    monkeypatch.setattr(LocalStorage, "open", open_late)
+    assert fetch(alice, content_of(document)).status_code == 404
 
 
 # --- on the real server ---------------------------------------------------------------------------------------------

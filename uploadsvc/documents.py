@@ -7,7 +7,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, current_app, g, jsonify, request, send_file
 from flask_jwt_extended import jwt_required
 
-from .errors import BadRequest, NotFound
+from .errors import BadRequest, NotFound, StorageFailed
 from .extensions import db
 from .models import Document
 from .storage import disk_errors
@@ -16,6 +16,7 @@ bp = Blueprint("documents", __name__, url_prefix="/api/documents")
 
 _PAGE = 50
 _MAX_PAGE = 200
+_NO_DOCUMENT = "There is no such document."
 _RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-([0-9]{1,18}))")
 # Whatever the bytes are, a browser saves them and runs nothing in them.
 _DOWNLOAD_HEADERS = {
@@ -53,8 +54,12 @@ def show(document_id: str) -> Response:
 def content(document_id: str) -> Response:
     """Send the bytes as an attachment; Range, If-Range and If-None-Match are honoured (RFC 9110 §13, §14)."""
     document = own_document_or_404(document_id)
-    with disk_errors():
-        file = current_app.extensions["storage"].open(document.path)
+    try:
+        with disk_errors():
+            file = current_app.extensions["storage"].open(document.path)
+    except StorageFailed:
+        own_document_or_404(document_id)  # deleted since it was found?
+        raise
     try:
         response = send_file(file, document.content_type, etag=document.sha256, last_modified=document.uploaded_at)
         response.content_length, response.headers["Content-Type"] = document.size, document.content_type
@@ -74,8 +79,8 @@ def content(document_id: str) -> Response:
 def delete(document_id: str) -> Response:
     """Delete the row, then the bytes: a crash between the two leaves garbage, never a row without its bytes."""
     document = own_document_or_404(document_id)
-    db.session.delete(document)
-    db.session.commit()
+    if not document.delete():
+        raise NotFound(_NO_DOCUMENT)
     with disk_errors():
         current_app.extensions["storage"].delete(document.path)
     return jsonify(ok=True)
@@ -98,7 +103,7 @@ def own_document_or_404(public_id: str) -> Document:
     """Return the signed-in user's document; somebody else's is not found."""
     document: Document | None = db.session.scalar(Document.owned(g.user_id).where(Document.public_id == public_id))
     if document is None:
-        raise NotFound("There is no such document.")
+        raise NotFound(_NO_DOCUMENT)
     return document
 
 
