@@ -2,6 +2,7 @@
 
 import logging
 import re
+import sqlite3
 import threading
 import time
 import uuid
@@ -14,8 +15,9 @@ from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from pythonjsonlogger.json import JsonFormatter
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from .errors import ApiError, InsufficientStorage, InternalError, StorageFailed, answer
+from .errors import ApiError, Busy, InsufficientStorage, InternalError, StorageFailed, answer
 from .extensions import db, migrate
 
 bp = Blueprint("health", __name__)
@@ -23,6 +25,8 @@ log = logging.getLogger("uploadsvc.request")
 BYTES_IN = "uploadsvc.bytes_in"  # in the WSGI environment, from a server that counts
 _request_id: ContextVar[str] = ContextVar("request_id", default="-")
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_SQLITE_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_POSTGRES_LOCKED = {"55P03", "40001", "40P01"}  # lock not available, serialization failure, deadlock
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -34,6 +38,7 @@ def init_app(app: Flask) -> None:
     app.after_request(_end)
     app.register_error_handler(Exception, _unforeseen)
     app.register_error_handler(StorageFailed, _disk_refused)
+    app.register_error_handler(Busy, _busy)
     app.register_blueprint(bp)
 
 
@@ -79,6 +84,8 @@ def draining(app: Flask) -> threading.Event:
 
 def _unforeseen(error: Exception) -> Response:
     """Log a fault of ours with its traceback and tell the client its id; a full database is a full disk."""
+    if _is_locked(error):
+        return _busy(Busy())
     log.error("unforeseen", exc_info=error)
     fault = str(error.orig) if isinstance(error, DBAPIError) else ""
     if "disk is full" in fault:
@@ -86,6 +93,19 @@ def _unforeseen(error: Exception) -> Response:
     if "disk I/O error" in fault:
         return answer(StorageFailed("The server could not write to its disk. Nothing was stored."))
     return answer(InternalError(g.get("request_id", "-")))
+
+
+def _is_locked(error: Exception) -> bool:
+    """Tell whether somebody else held a lock, or every connection, for too long."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, PoolTimeout)
+    sqlite = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF  # of an extended code the last byte is the primary one
+    return sqlite in _SQLITE_LOCKED or getattr(error.orig, "sqlstate", None) in _POSTGRES_LOCKED
+
+
+def _busy(error: Busy) -> Response:
+    log.warning("database_busy")
+    return answer(error)
 
 
 def _disk_refused(error: StorageFailed) -> Response:
