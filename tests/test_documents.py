@@ -109,9 +109,77 @@ def test_uploads_and_deletes_between_pages_shift_nothing(alice: Person) -> None:
 
 def test_the_page_holds_fifty_unless_told_and_two_hundred_at_most(alice: Person) -> None:
     ids = fill(alice, 205)
-    assert page(alice) == (ids[:50], ids[49])
-    assert page(alice, "?limit=200") == (ids[:200], ids[199])
-    assert page(alice, "?limit=1") == (ids[:1], ids[0])
+    for query, size in (("?", 50), ("?limit=200&", 200), ("?limit=1&", 1)):
+        found, following = page(alice, query)
+        assert found == ids[:size]
+        assert page(alice, f"{query}before={following}")[0] == ids[size : 2 * size]
+
+
+def test_a_cursor_stays_good_when_its_document_is_deleted(alice: Person) -> None:
+    """D26: also when everything around it goes, and comes, while somebody pages."""
+    ids = fill(alice, 8)
+    first, following = page(alice, "?limit=3")
+    for number in (1, 2, 3):
+        assert alice.delete(f"/api/documents/{ids[number]}").status_code == 200
+    fill(alice, 2)
+    assert first == ids[:3]
+    assert page(alice, f"?before={following}") == (ids[4:], None)
+    for id_ in ids[4:]:
+        alice.delete(f"/api/documents/{id_}")
+    assert page(alice, f"?before={following}") == ([], None)
+
+
+def test_a_cursor_of_the_newest_document_hides_what_takes_its_place(alice: Person) -> None:
+    """D26: what is uploaded after the newest was deleted is newer than the page that was read."""
+    ids = fill(alice, 3)
+    following = page(alice, "?limit=1")[1]
+    alice.delete(f"/api/documents/{ids[0]}")
+    fill(alice, 1)
+    assert page(alice, f"?before={following}") == (ids[1:], None)
+
+
+def test_a_cursor_tells_nothing_of_how_many_documents_there_are(alice: Person, bob: Person) -> None:
+    """D26: neither the number of a document nor which of two is the larger can be read from it."""
+    fill(alice, 30)
+    cursors = [page(alice, f"?limit={n}")[1] or "" for n in range(1, 30)]
+    assert len(set(cursors)) == 29 and all(re.fullmatch(r"c-[0-9a-f]{32}", cursor) for cursor in cursors)
+    assert cursors not in (sorted(cursors), sorted(cursors, reverse=True))
+    assert cursors[0] == page(alice, "?limit=1")[1]
+    halves = [int(cursor[at : at + 16], 16) for cursor in cursors for at in (2, 18)]
+    assert min(halves) > 2**48  # a plain number would be small
+
+
+GARBLED = {
+    "cut": lambda cursor: cursor[:-1],
+    "longer": lambda cursor: cursor + "0",
+    "another number": lambda cursor: cursor[:-1] + ("0" if cursor[-1] != "0" else "1"),
+    "another proof": lambda cursor: "c-" + ("0" if cursor[2] != "0" else "1") + cursor[3:],
+    "capitals": str.upper,
+    "nothing after its mark": lambda cursor: "c-",
+    "a number": lambda cursor: "c-1",
+    "zeros": lambda cursor: "c-" + "0" * 32,
+    "other digits": lambda cursor: "c-" + "١" * 32,
+    "a line feed": lambda cursor: cursor + "%0a",
+    "a NUL": lambda cursor: cursor + "%00",
+    "very long": lambda cursor: "c-" + "0" * 5000,
+}
+
+
+@pytest.mark.parametrize("garble", GARBLED.values(), ids=GARBLED)
+def test_a_garbled_cursor_is_refused(garble: Callable[[str], str], alice: Person) -> None:
+    """D26: never a fault of ours, and never a page of something else."""
+    fill(alice, 3)
+    cursor = page(alice, "?limit=1")[1] or ""
+    answer = alice.get(f"/api/documents?before={garble(cursor)}")
+    assert answer.status_code == (404 if garble is str.upper else 400) and answer.get_json()["ok"] is False
+
+
+def test_a_strangers_cursor_is_refused(alice: Person, bob: Person) -> None:
+    """D26: it names a place in its owner's list alone."""
+    fill(alice, 3)
+    fill(bob, 3)
+    cursor = page(alice, "?limit=1")[1]
+    assert bob.get(f"/api/documents?before={cursor}").status_code == 400
 
 
 BAD_LIMITS = [

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, current_app, g, jsonify, request, send_file
 from flask_jwt_extended import jwt_required
 
+from .credentials import seal, unseal
 from .errors import BadRequest, NotFound, StorageFailed
 from .extensions import db
 from .models import Document
@@ -16,6 +17,7 @@ bp = Blueprint("documents", __name__, url_prefix="/api/documents")
 
 _PAGE = 50
 _MAX_PAGE = 200
+_CURSOR = "c-"  # tells a cursor from a document's id
 _NO_DOCUMENT = "There is no such document."
 _RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-([0-9]{1,18}))")
 # Whatever the bytes are, a browser saves them and runs nothing in them.
@@ -29,17 +31,33 @@ _DOWNLOAD_HEADERS = {
 @bp.get("")
 @jwt_required()
 def index() -> Response:
-    """List the user's documents, newest first, `limit` at a time and older than the document `before`."""
+    """List the user's documents, newest first, `limit` at a time and older than `before`, the `next` of a page."""
     limit = request.args.get("limit", str(_PAGE))
     if not re.fullmatch(r"[1-9][0-9]{0,2}", limit) or int(limit) > _MAX_PAGE:
         raise BadRequest(f"limit is a number from 1 to {_MAX_PAGE}.")
     query = Document.owned(g.user_id).order_by(Document.id.desc()).limit(int(limit) + 1)
     if before := request.args.get("before"):
-        query = query.where(Document.id < own_document_or_404(before).id)
+        query = query.where(Document.id < _position(before))
     found = list(db.session.scalars(query))
     page = found[: int(limit)]
-    following = page[-1].public_id if len(found) > len(page) else None
+    following = _cursor(page[-1]) if len(found) > len(page) else None
     return jsonify(ok=True, documents=[document.as_document() for document in page], next=following)
+
+
+def _cursor(document: Document) -> str:
+    """Return the document's place in its owner's list. It is sealed, for the number tells how many there are in all."""
+    sealed = seal(current_app.config["JWT_SECRET"], f"cursor {document.user_id}", document.id)
+    return f"{_CURSOR}{sealed}"
+
+
+def _position(before: str) -> int:
+    """Return the place that a cursor names, whether its document is still there or not, or that of a document."""
+    if not before.startswith(_CURSOR):
+        return own_document_or_404(before).id
+    place = unseal(current_app.config["JWT_SECRET"], f"cursor {g.user_id}", before.removeprefix(_CURSOR))
+    if place is None:
+        raise BadRequest("before is the next of an earlier page.")
+    return place
 
 
 @bp.get("/<document_id>")
