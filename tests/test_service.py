@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import logging
 import os
 import re
 import signal
@@ -778,6 +779,68 @@ def test_a_disk_that_refuses_is_told_to_the_operator(
     told = [json.loads(line) for line in log.getvalue().splitlines() if "Input/output error" in line]
     assert [line["request_id"] for line in told] == [answer.headers["X-Request-ID"]]
     assert TELLTALE not in log.getvalue()
+
+
+EVIL = "a\n2026-01-01 00:00:00,000 INFO forged\r\x1b[31m\x85\u2028\u202e\x7f\x00\udce9 status=200"
+UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\ud800-\udfff]")
+
+
+def written(log_format: str, make_app: Callable[..., Flask], write: Callable[[logging.Logger], None]) -> str:
+    """What the operator reads of what waitress's own logger is told."""
+    make_app(LOG_FORMAT=log_format)
+    [handler] = (h for h in logging.getLogger().handlers if type(h) is logging.StreamHandler)
+    sink = io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace", newline="")
+    handler.setStream(sink)
+    write(logging.getLogger("waitress"))
+    sink.flush()
+    return sink.buffer.getvalue().decode()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_a_record_is_one_line_whatever_strangers_put_into_it(log_format: str, make_app: Callable[..., Flask]) -> None:
+    """K13: in the message, in its arguments and in every extra; a library's logger is no way around."""
+    logged = written(
+        log_format, make_app, lambda log: log.error("Exception while serving %s", EVIL, extra={"path": EVIL, EVIL: 1})
+    )
+    assert logged.count("\n") == 1 == len(logged.splitlines()) and logged.endswith("\n")
+    assert not UNSEEN.search(logged.replace("\x7f", "") if log_format == "json" else logged)
+    assert "Exception while serving a" in logged
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_a_traceback_is_no_place_for_a_forged_line_either(log_format: str, make_app: Callable[..., Flask]) -> None:
+    """K13: what a fault quotes is indented with the rest of its traceback, or stays in its one line."""
+
+    def write(log: logging.Logger) -> None:
+        try:
+            raise ValueError(EVIL)
+        except ValueError:
+            log.exception("serving %s", EVIL, stack_info=True)
+
+    logged = written(log_format, make_app, write)
+    first, *following = logged.removesuffix("\n").split("\n")
+    assert "ValueError" in logged and not UNSEEN.search(logged.replace("\x7f", ""))
+    assert all(line.startswith("    ") for line in following) and "serving a" in first
+    assert log_format == "text" or not following
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_no_request_forges_a_line(log_format: str, start: Callable[..., Live]) -> None:
+    """K13: as many records as requests, though each path, name, header and field tries for more."""
+    live = start(LOG_FORMAT=log_format)
+    headers = live.login()
+    evil = "%0a2026-01-01 00:00:00,000 FORGED {}%0d%1b[31m%E2%80%A8".replace(" ", "%20")
+    name = "a%0A2026-01-01 FORGED.pdf"
+    for path in (f"/{evil}", f"/api/documents?limit={evil}", f"/api/documents/{evil}/content"):
+        live.request("GET", path, headers=headers | {"User-Agent": "\x85FORGED", "X-Request-ID": "FORGED"})
+    live.upload(headers | {"Idempotency-Key": "FORGED\x85"}, part(filename=name))
+    live.upload(headers, part(filename=name.replace(".pdf", ".exe")), part("FORGED", None, b"\n2026 FORGED"))
+    raw(live, b"GET /\x0bFORGED HTTP/1.1\r\nHost: a\r\nFORGED\r\n\r\n")
+    live.stop()
+    logged = live.log.read_text()
+    assert "FORGED" not in logged and logged.count("request_id") >= 7
+    begins = re.compile(r"\{|\d{4}-\d\d-\d\d |First account|To set another|Serving on")
+    assert all(begins.match(line) for line in logged.splitlines()), logged
 
 
 # --- security events ------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What the operator sees: request ids, one log line a request, security events, liveness and readiness."""
 
+import json
 import logging
 import re
 import sqlite3
@@ -167,7 +168,7 @@ def _configure_logging(level: str, style: str) -> None:
     """Send every logger to standard error, once, whoever configured what before."""
     handler = logging.StreamHandler()
     handler.addFilter(_with_request_id)
-    handler.setFormatter(_JsonLines() if style == "json" else _TextLines("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_JsonLines() if style == "json" else _TextLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -190,6 +191,25 @@ _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskN
 
 
 class _TextLines(logging.Formatter):
+    """One line a record, whatever strangers put into it; only the lines of a traceback follow it, indented."""
+
     def format(self, record: logging.LogRecord) -> str:
-        extra: dict[str, Any] = {k: v for k, v in vars(record).items() if k not in _STANDARD}
-        return " ".join([super().format(record), *(f"{key}={value}" for key, value in extra.items())])
+        extra = [f"{key}={_value(value)}" for key, value in vars(record).items() if key not in _STANDARD]
+        line = " ".join([self.formatTime(record), record.levelname, record.getMessage(), *extra])
+        trace = self.formatException(record.exc_info) if record.exc_info else ""
+        stack = self.formatStack(record.stack_info) if record.stack_info else ""
+        following = [f"    {part}" for part in f"{trace}\n{stack}".split("\n") if part]
+        return "\n".join(_printable(part) for part in [line, *following])
+
+
+def _value(value: Any) -> str:
+    """Return a value that neither ends early nor looks like the next one."""
+    shown = str(value)
+    return json.dumps(shown, ensure_ascii=False) if re.search(r'[\s="]', shown) else shown
+
+
+def _printable(line: str) -> str:
+    """Return `line` with line ends, terminal and bidi controls and lone surrogates as escapes (CWE-117)."""
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
