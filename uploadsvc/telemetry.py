@@ -8,9 +8,10 @@ import threading
 import time
 import uuid
 from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from pythonjsonlogger.json import JsonFormatter
@@ -19,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from .errors import ApiError, Busy, InsufficientStorage, InternalError, StorageFailed, answer
-from .extensions import db, migrate
+from .extensions import db
 
 bp = Blueprint("health", __name__)
 log = logging.getLogger("uploadsvc.request")
@@ -35,6 +36,7 @@ def init_app(app: Flask) -> None:
     """Number and log every request, answer what nobody foresaw, and register the health checks."""
     _configure_logging(app.config["LOG_LEVEL"], app.config["LOG_FORMAT"])
     app.extensions["draining"] = threading.Event()
+    _heads()  # read now, not when a load balancer asks
     app.before_request(_begin)
     app.after_request(_end)
     app.register_error_handler(Exception, _unforeseen)
@@ -123,7 +125,7 @@ def healthz() -> Response:
 
 @bp.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """Tell whether uploads would work: the database answers, its schema is ours, the storage takes a file, no stop."""
+    """Tell whether uploads would work: the database answers, its schema is ours, the storage is writable, no stop."""
     result = {
         "not_draining": not draining(current_app).is_set(),
         "database": _database_answers(),
@@ -144,10 +146,17 @@ def _database_answers() -> bool:
 
 def _schema_is_current() -> bool:
     try:
-        current = MigrationContext.configure(db.session.connection()).get_current_heads()
+        current = db.session.scalars(text("SELECT version_num FROM alembic_version")).all()
     except SQLAlchemyError:
         return False
-    return set(current) == set(ScriptDirectory.from_config(migrate.get_config()).get_heads())
+    return frozenset(current) == _heads()
+
+
+@cache
+def _heads() -> frozenset[str]:
+    """Return the newest schema that this process knows; an upgrade on the disk does not change it."""
+    migrations = Path(__file__).resolve().parent.parent / "migrations"
+    return frozenset(ScriptDirectory(str(migrations)).get_heads())
 
 
 def _storage_writable() -> bool:
