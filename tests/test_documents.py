@@ -547,7 +547,7 @@ def test_a_deleted_document_is_gone_everywhere(alice: Person, document: dict[str
 
 
 def test_a_link_to_a_deleted_document_never_serves_its_successor(alice: Person, document: dict[str, Any]) -> None:
-    """A25: ids are not given out again, in either form."""
+    """A25: an id is never given out again; the number below it may be, and nobody sees that one."""
     alice.delete(f"/api/documents/{document['id']}")
     alice.upload("report.pdf", PDF)
     [successor] = alice.get("/api/documents").get_json()["documents"]

@@ -397,6 +397,18 @@ def test_eight_clients_commit_two_hundred_uploads_without_an_error(start: Callab
     assert len(list((live.instance / "uploads" / "1").iterdir())) == 200
 
 
+def test_more_clients_than_threads_are_never_too_many_for_the_gate(start: Callable[..., Live]) -> None:
+    """K16: where nobody holds the lock for long, nobody is told that the service is busy."""
+    live = start(THREADS="2")
+    headers = live.login()
+
+    def client(number: int) -> set[int]:
+        return {live.upload(headers, part(content=PDF + bytes([number, n])))[0] for n in range(10)}
+
+    with ThreadPoolExecutor(12) as pool:
+        assert set().union(*pool.map(client, range(12))) == {200}
+
+
 def test_eight_clients_write_of_every_kind_without_an_error(start: Callable[..., Live]) -> None:
     """H8: uploads, deletes and refreshes of several sessions at once never meet a locked database."""
     live = start(THREADS="8")
