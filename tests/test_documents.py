@@ -5,17 +5,23 @@ import http.client
 import json
 import re
 import socket
+import statistics
 import time
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from sqlalchemy import text
 from werkzeug.test import TestResponse
 from werkzeug.wsgi import FileWrapper
 
 from tests.conftest import FILES, PDF, Live, Person, multipart, open_files, part, state
 from uploadsvc.documents import disposition
+from uploadsvc.extensions import db
+from uploadsvc.storage import LocalStorage
 
 CONTENT = (FILES / "reportlab.pdf").read_bytes()
 UNKNOWN = "0" * 32
@@ -103,9 +109,77 @@ def test_uploads_and_deletes_between_pages_shift_nothing(alice: Person) -> None:
 
 def test_the_page_holds_fifty_unless_told_and_two_hundred_at_most(alice: Person) -> None:
     ids = fill(alice, 205)
-    assert page(alice) == (ids[:50], ids[49])
-    assert page(alice, "?limit=200") == (ids[:200], ids[199])
-    assert page(alice, "?limit=1") == (ids[:1], ids[0])
+    for query, size in (("?", 50), ("?limit=200&", 200), ("?limit=1&", 1)):
+        found, following = page(alice, query)
+        assert found == ids[:size]
+        assert page(alice, f"{query}before={following}")[0] == ids[size : 2 * size]
+
+
+def test_a_cursor_stays_good_when_its_document_is_deleted(alice: Person) -> None:
+    """D26: also when everything around it goes, and comes, while somebody pages."""
+    ids = fill(alice, 8)
+    first, following = page(alice, "?limit=3")
+    for number in (1, 2, 3):
+        assert alice.delete(f"/api/documents/{ids[number]}").status_code == 200
+    fill(alice, 2)
+    assert first == ids[:3]
+    assert page(alice, f"?before={following}") == (ids[4:], None)
+    for id_ in ids[4:]:
+        alice.delete(f"/api/documents/{id_}")
+    assert page(alice, f"?before={following}") == ([], None)
+
+
+def test_a_cursor_of_the_newest_document_hides_what_takes_its_place(alice: Person) -> None:
+    """D26: what is uploaded after the newest was deleted is newer than the page that was read."""
+    ids = fill(alice, 3)
+    following = page(alice, "?limit=1")[1]
+    alice.delete(f"/api/documents/{ids[0]}")
+    fill(alice, 1)
+    assert page(alice, f"?before={following}") == (ids[1:], None)
+
+
+def test_a_cursor_tells_nothing_of_how_many_documents_there_are(alice: Person, bob: Person) -> None:
+    """D26: neither the number of a document nor which of two is the larger can be read from it."""
+    fill(alice, 30)
+    cursors = [page(alice, f"?limit={n}")[1] or "" for n in range(1, 30)]
+    assert len(set(cursors)) == 29 and all(re.fullmatch(r"c-[0-9a-f]{32}", cursor) for cursor in cursors)
+    assert cursors not in (sorted(cursors), sorted(cursors, reverse=True))
+    assert cursors[0] == page(alice, "?limit=1")[1]
+    halves = [int(cursor[at : at + 16], 16) for cursor in cursors for at in (2, 18)]
+    assert min(halves) > 2**48  # a plain number would be small
+
+
+GARBLED = {
+    "cut": lambda cursor: cursor[:-1],
+    "longer": lambda cursor: cursor + "0",
+    "another number": lambda cursor: cursor[:-1] + ("0" if cursor[-1] != "0" else "1"),
+    "another proof": lambda cursor: "c-" + ("0" if cursor[2] != "0" else "1") + cursor[3:],
+    "capitals": str.upper,
+    "nothing after its mark": lambda cursor: "c-",
+    "a number": lambda cursor: "c-1",
+    "zeros": lambda cursor: "c-" + "0" * 32,
+    "other digits": lambda cursor: "c-" + "١" * 32,
+    "a line feed": lambda cursor: cursor + "%0a",
+    "a NUL": lambda cursor: cursor + "%00",
+    "very long": lambda cursor: "c-" + "0" * 5000,
+}
+
+
+@pytest.mark.parametrize("garble", GARBLED.values(), ids=GARBLED)
+def test_a_garbled_cursor_is_refused(garble: Callable[[str], str], alice: Person) -> None:
+    """D26: never a fault of ours, and never a page of something else."""
+    fill(alice, 3)
+    cursor = page(alice, "?limit=1")[1] or ""
+    answer = alice.get(f"/api/documents?before={garble(cursor)}")
+    assert answer.status_code == (404 if garble is str.upper else 400) and answer.get_json()["ok"] is False
+
+
+def test_a_strangers_cursor_is_refused(alice: Person, bob: Person) -> None:
+    """D26: it names a place in its owner's list alone."""
+    fill(alice, 3)
+    fill(bob, 3)
+    cursor = page(alice, "?limit=1")[1]
+    assert bob.get(f"/api/documents?before={cursor}").status_code == 400
 
 
 BAD_LIMITS = [
@@ -138,6 +212,35 @@ def test_a_limit_out_of_bounds_is_refused(limit: str, alice: Person) -> None:
 def test_an_unknown_before_is_404(before: str, alice: Person, document: dict[str, Any]) -> None:
     """G3: whatever stands there is an id that nothing has."""
     assert alice.get(f"/api/documents?before={before}").status_code == 404
+
+
+def fill_with_fields(person: Person, count: int, *fields: bytes) -> None:
+    """Upload `count` files, 20 a request, each request with the same text fields."""
+    for _ in range(0, count, 20):
+        assert person.send(multipart(*fields, *(part(content=PDF) for _ in range(20)))).status_code == 200
+
+
+def test_text_fields_are_stored_once_an_upload(alice: Person) -> None:
+    """K14: what 20 files came with is kept once, not on each of their rows."""
+    fill_with_fields(alice, 200, part("note", None, b"x" * 60_000))
+    with alice.app.app_context():
+        [(rows, with_fields, size)] = db.session.execute(
+            text("SELECT count(*), count(fields), sum(length(fields)) FROM documents")
+        )
+    assert (rows, with_fields) == (200, 10) and size < 10 * 64 * 1024
+
+
+def test_a_list_costs_the_same_with_and_without_text_fields(alice: Person, bob: Person) -> None:
+    """K14: 200 documents of uploads full of text are read as fast as 200 of plain ones."""
+    fill_with_fields(alice, 200, *(part(f"n{n}", None, b"x" * 5_000) for n in range(12)))
+    fill_with_fields(bob, 200)
+    spent: dict[str, list[float]] = {alice.email: [], bob.email: []}
+    for _ in range(15):
+        for person in (alice, bob):
+            begun = time.process_time()
+            assert len(page(person, "?limit=200")[0]) == 200
+            spent[person.email].append(time.process_time() - begun)
+    assert statistics.median(spent[alice.email]) < 1.5 * statistics.median(spent[bob.email])
 
 
 # --- somebody else's ------------------------------------------------------------------------------------------------
@@ -444,7 +547,7 @@ def test_a_deleted_document_is_gone_everywhere(alice: Person, document: dict[str
 
 
 def test_a_link_to_a_deleted_document_never_serves_its_successor(alice: Person, document: dict[str, Any]) -> None:
-    """A25: ids are not given out again, in either form."""
+    """A25: an id is never given out again; the number below it may be, and nobody sees that one."""
     alice.delete(f"/api/documents/{document['id']}")
     alice.upload("report.pdf", PDF)
     [successor] = alice.get("/api/documents").get_json()["documents"]
@@ -470,6 +573,44 @@ def test_what_a_reader_has_begun_is_finished_though_it_was_deleted(alice: Person
     with alice.get(content_of(document)) as download:
         assert alice.delete(f"/api/documents/{document['id']}").status_code == 200
         assert download.data == CONTENT
+
+
+def test_a_download_that_meets_a_delete_is_whole_or_404(start: Callable[..., Live]) -> None:
+    """K16: the row was found, the bytes have gone in between: never a fault of the server."""
+    live = start()
+    headers = live.login()
+    statuses: Counter[int] = Counter()
+
+    def download(path: str) -> int:
+        status, _, body = live.request("GET", path, headers=headers)
+        assert status != 200 or body == PDF
+        return status
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(60):
+            path = content_of(json.loads(live.upload(headers)[2])["files"][0])
+            readers = [pool.submit(download, path) for _ in range(3)]
+            deletes = [pool.submit(live.request, "DELETE", path.removesuffix("/content"), None, headers)]
+            deletes += [pool.submit(live.request, "DELETE", path.removesuffix("/content"), None, headers)]
+            assert sorted(delete.result()[0] for delete in deletes) == [200, 404]
+            statuses.update(reader.result() for reader in readers)
+    assert statuses.keys() <= {200, 404}, statuses
+
+
+def test_bytes_that_go_between_the_row_and_the_file_are_404(
+    alice: Person, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """K16: the one moment that a race seldom meets, held still."""
+    opened = LocalStorage.open
+
+    def open_late(storage: LocalStorage, path: str) -> Any:
+        monkeypatch.undo()
+        with alice.app.app_context():
+            assert alice.delete(f"/api/documents/{document['id']}").status_code == 200
+        return opened(storage, path)
+
+    monkeypatch.setattr(LocalStorage, "open", open_late)
+    assert fetch(alice, content_of(document)).status_code == 404
 
 
 # --- on the real server ---------------------------------------------------------------------------------------------

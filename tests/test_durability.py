@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
 
 from tests.conftest import (
     CONTENT_TYPE,
@@ -29,6 +30,7 @@ from tests.conftest import (
     Person,
     multipart,
     needed,
+    open_files,
     part,
 )
 from uploadsvc import create_app
@@ -314,6 +316,73 @@ def test_a_write_waits_for_another_writer(alice: Person) -> None:
         assert waiting[0].result().status_code == 200 and waiting[1].result().tokens
 
 
+HELD = 7  # seconds for which somebody else writes: longer than any of ours waits
+
+
+def sign_in(live: Live) -> bytes:
+    """Return a refresh token."""
+    login = json.dumps({"email": "admin@localhost", "password": PASSWORD}).encode()
+    with closing(live.http()) as connection:
+        connection.request("POST", "/api/auth/login", login, {"Content-Type": "application/json"})
+        cookies = connection.getresponse().headers.get_all("Set-Cookie") or []
+    [token] = (cookie.partition("=")[2].partition(";")[0] for cookie in cookies if cookie.startswith("refresh_token="))
+    return json.dumps({"refresh": token}).encode()
+
+
+def test_a_lock_held_elsewhere_is_told_and_stops_no_reader(start: Callable[..., Live]) -> None:
+    """K16: a dozen writers get 503 `busy` with Retry-After and leave nothing; who only reads is served meanwhile."""
+    live = start()
+    headers, json_type = live.login(), {"Content-Type": "application/json"}
+    ids = [json.loads(live.upload(headers)[2])["files"][0]["id"] for _ in range(4)]
+    before = sorted((live.instance / "uploads").rglob("*"))
+    tokens = [sign_in(live) for _ in range(4)]
+    waits = []
+
+    def write(n: int) -> tuple[int, dict[str, str], bytes]:
+        if n % 3 == 0:
+            return live.upload(headers)
+        if n % 3 == 1:
+            return live.request("DELETE", f"/api/documents/{ids[n // 3]}", headers=headers)
+        return live.request("POST", "/api/auth/refresh", tokens[n // 3], json_type)
+
+    with closing(sqlite3.connect(live.instance / "app.db")) as other, ThreadPoolExecutor(12) as pool:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        writers = [pool.submit(write, n) for n in range(12)]
+        while time.monotonic() < began + HELD:
+            asked = time.monotonic()
+            assert live.request("GET", "/healthz")[0] == 200
+            assert live.request("GET", "/api/documents", headers=headers)[0] == 200
+            waits.append(time.monotonic() - asked)
+            time.sleep(0.1)
+        assert all(writer.done() for writer in writers), "a client waits longer than the lock is worth"
+        other.rollback()
+        answers = [writer.result() for writer in writers]
+    assert {(status, json.loads(body)["error"]) for status, _, body in answers} == {(503, "busy")}
+    assert all(int(headers["retry-after"]) > 0 for _, headers, _ in answers)
+    assert max(waits) < HELD / 3
+    assert sorted((live.instance / "uploads").rglob("*")) == before and open_files(live.process.pid) == []
+    assert set(listed(live, headers)) == set(ids) and "Traceback" not in live.log.read_text()
+    with ThreadPoolExecutor(12) as pool:
+        assert {status for status, _, _ in pool.map(write, range(12))} == {200}
+
+
+def test_a_lock_that_is_not_given_back_by_a_fault_of_ours_is_not_kept(alice: Person) -> None:
+    """K16: a commit, a refused statement and a lost connection all end a writer's turn."""
+    with alice.app.app_context():
+        db.session.execute(text("CREATE TRIGGER no BEFORE DELETE ON users BEGIN SELECT RAISE(FAIL, 'no'); END"))
+        db.session.commit()
+    for _ in range(6):  # more than there are threads
+        with alice.app.app_context(), pytest.raises(IntegrityError):
+            db.session.execute(text("DELETE FROM users"))
+        with alice.app.app_context():
+            db.session.execute(text("UPDATE users SET is_active = 1"))
+            db.session.connection().invalidate()
+        with alice.app.app_context():
+            db.session.execute(text("UPDATE users SET is_active = 1"))
+        assert alice.upload().status_code == 200
+
+
 def test_eight_clients_commit_two_hundred_uploads_without_an_error(start: Callable[..., Live]) -> None:
     """H8: 8 threads x 25 commits through the door: every one 200, every row and file there."""
     live = start(THREADS="8")
@@ -326,6 +395,18 @@ def test_eight_clients_commit_two_hundred_uploads_without_an_error(start: Callab
         assert [status for statuses in pool.map(client, range(8)) for status in statuses] == [200] * 200
     assert len(set(listed(live, headers).values())) == 200
     assert len(list((live.instance / "uploads" / "1").iterdir())) == 200
+
+
+def test_more_clients_than_threads_are_never_too_many_for_the_gate(start: Callable[..., Live]) -> None:
+    """K16: where nobody holds the lock for long, nobody is told that the service is busy."""
+    live = start(THREADS="2")
+    headers = live.login()
+
+    def client(number: int) -> set[int]:
+        return {live.upload(headers, part(content=PDF + bytes([number, n])))[0] for n in range(10)}
+
+    with ThreadPoolExecutor(12) as pool:
+        assert set().union(*pool.map(client, range(12))) == {200}
 
 
 def test_eight_clients_write_of_every_kind_without_an_error(start: Callable[..., Live]) -> None:

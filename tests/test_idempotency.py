@@ -45,22 +45,74 @@ def test_a_repeat_gets_the_first_answer_and_stores_nothing(body: bytes, alice: P
     assert state(alice.app) == before
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        pytest.param(multipart(part("note", None, b"second"), part(filename="other.pdf")), id="another file"),
-        pytest.param(multipart(part(filename="x.exe")), id="a refused file"),
-        pytest.param(b"", id="nothing"),
-        pytest.param(BODY[:-20], id="a cut body"),
-    ],
-)
-def test_a_repeat_is_answered_by_its_key_whatever_it_brings(body: bytes, alice: Person) -> None:
-    """C17: the first result stands; what the repeat carries is neither judged nor stored."""
+OTHER_FILES = {
+    "another name": [part(filename="A.pdf"), part("more", "b.txt", b"hello")],
+    "another content": [part(filename="a.pdf"), part("more", "b.txt", b"hullo")],
+    "another size": [part(filename="a.pdf"), part("more", "b.txt", b"hello!")],
+    "another order": [part("more", "b.txt", b"hello"), part(filename="a.pdf")],
+    "one less": [part(filename="a.pdf")],
+    "one more": [part(filename="a.pdf"), part("more", "b.txt", b"hello"), part(filename="c.pdf")],
+    "the same twice": [part(filename="a.pdf"), part("more", "b.txt", b"hello")] * 2,
+    "a broken document": [part(filename="a.pdf"), part("more", "b.docx", b"PK\x03\x04")],
+}
+
+
+@pytest.mark.parametrize("parts", OTHER_FILES.values(), ids=OTHER_FILES)
+def test_the_same_key_with_other_files_is_422_and_stores_nothing(parts: list[bytes], alice: Person) -> None:
+    """K11: the new files are not dropped in silence, and the first result stands."""
     first = alice.send(BODY, headers=KEY)
     before = state(alice.app)
-    repeat = alice.send(body, headers=KEY)
-    assert (repeat.status_code, repeat.data) == (200, first.data)
+    repeat = alice.send(multipart(*parts), headers=KEY)
+    assert (repeat.status_code, repeat.get_json()["error"]) == (422, "idempotency_mismatch")
     assert state(alice.app) == before
+    assert alice.send(BODY, headers=KEY).data == first.data
+
+
+@pytest.mark.parametrize(
+    "fields", [[], [part("note", None, b"second")], [part("note", None, b"first"), part("at", None, b"12:00")]]
+)
+def test_text_fields_are_not_compared(fields: list[bytes], alice: Person) -> None:
+    """K11: a script's clock may stand in them; the answer tells the first ones."""
+    first = alice.send(BODY, headers=KEY)
+    files = (part(filename="a.pdf"), part("other", "b.txt", b"hello"))
+    assert alice.send(multipart(*files, *fields), headers=KEY).data == first.data
+    assert len(folder(alice)) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        pytest.param(multipart(part(filename="x.exe")), 415, id="a refused file"),
+        pytest.param(b"", 400, id="nothing"),
+        pytest.param(BODY[:-20], 400, id="a cut body"),
+    ],
+)
+def test_a_repeat_that_is_no_upload_is_refused_as_any_other(body: bytes, status: int, alice: Person) -> None:
+    """K11: a repeat is read to its end before it is compared, and the first result stands."""
+    first = alice.send(BODY, headers=KEY)
+    before = state(alice.app)
+    assert alice.send(body, headers=KEY).status_code == status
+    assert state(alice.app) == before
+    assert alice.send(BODY, headers=KEY).data == first.data
+
+
+def test_a_repeat_that_waits_for_100_continue_is_read_and_compared(start: Callable[..., Live]) -> None:
+    """K11: a client with Expect is told to go on, and then gets the first answer or the mismatch."""
+    live = start()
+    headers = live.login() | KEY
+    first = live.upload(headers)[2]
+    answers = []
+    for body in (multipart(part()), multipart(part(filename="b.pdf"))):
+        with live.connect() as connection:
+            lines = headers | {"Host": "a", "Content-Type": CONTENT_TYPE, "Content-Length": str(len(body))}
+            lines |= {"Expect": "100-continue", "Connection": "close"}
+            head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+            connection.sendall(f"POST /api/upload HTTP/1.1\r\n{head}\r\n".encode())
+            assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
+            connection.sendall(body)
+            answers.append(b"".join(iter(lambda: connection.recv(65536), b"")))
+    assert answers[0].startswith(b"HTTP/1.1 200 ") and answers[0].endswith(first)
+    assert answers[1].startswith(b"HTTP/1.1 422 ") and b'"idempotency_mismatch"' in answers[1]
 
 
 def test_a_repeat_survives_a_restart(make_app: Callable[..., Flask], alice: Person) -> None:
@@ -131,6 +183,21 @@ def test_a_repeat_after_deleting_one_of_two_names_what_is_left(deleted: int, ali
     assert repeat["fields"] == first["fields"]
 
 
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_after_deletes_a_repeat_is_still_compared_with_all_the_first_brought(kept: int, alice: Person) -> None:
+    """K11, K14: also with what was deleted; the fields are told with the last document that is left."""
+    parts = [part(filename=f"{n}.pdf") for n in range(3)]
+    note = part("note", None, b"first")
+    files = alice.send(multipart(*parts, note), headers=KEY).get_json()["files"]
+    for number in {0, 1, 2} - {kept}:
+        assert alice.delete(f"/api/documents/{files[number]['id']}").status_code == 200
+    repeat = alice.send(multipart(*parts), headers=KEY).get_json()
+    assert (repeat["files"], repeat["fields"]) == ([files[kept]], {"note": "first"})
+    for other in ([parts[kept]], [*parts, part(filename="3.pdf")], [*parts[:2], part(filename="x.pdf")]):
+        assert alice.send(multipart(*other), headers=KEY).status_code == 422
+    assert len(folder(alice)) == 1
+
+
 def test_a_repeat_needs_a_session(alice: Person) -> None:
     """C17: a known key opens nothing."""
     alice.send(BODY, headers=KEY)
@@ -163,6 +230,25 @@ def test_twenty_at_once_with_one_key_store_one_set(parts: list[bytes], start: Ca
     assert list((root / ".staging").iterdir()) == []
     listed = json.loads(live.request("GET", "/api/documents", headers=headers)[2])["documents"]
     assert {document["id"] for document in listed} == {file["id"] for file in files}
+
+
+def test_uploads_of_other_files_at_once_with_one_key_store_one_of_them(start: Callable[..., Live]) -> None:
+    """K11: of five uploads, each sent four times at once, one is the first: its repeats get its answer, others 422."""
+    live = start(THREADS="8")
+    headers = live.login() | KEY
+
+    def send(n: int) -> tuple[int, bytes]:
+        status, _, body = live.upload(headers, *(part(content=PDF + bytes([n % 5, m])) for m in range(1 + n % 5 % 2)))
+        return status, body
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(send, range(20)))
+    stored = {body for status, body in answers if status == 200}
+    assert len(stored) == 1 and [status for status, _ in answers].count(422) == 20 - 4
+    assert {json.loads(body)["error"] for status, body in answers if status == 422} == {"idempotency_mismatch"}
+    files = {file["savedTo"] for file in json.loads(stored.pop())["files"]}
+    assert {f"/uploads/1/{path.name}" for path in (live.instance / "uploads" / "1").iterdir()} == files
+    assert list((live.instance / "uploads" / ".staging").iterdir()) == []
 
 
 def test_many_keys_at_once_do_not_mix(start: Callable[..., Live]) -> None:

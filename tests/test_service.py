@@ -1,7 +1,9 @@
 """The service around the uploads: settings, first start, schema, health, commands, logs, errors, stopping, client."""
 
+import hashlib
 import io
 import json
+import logging
 import os
 import re
 import signal
@@ -19,6 +21,7 @@ import flask_migrate
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from click.testing import Result
 from flask import Flask
 from sqlalchemy import create_engine, inspect, text
@@ -277,7 +280,7 @@ def test_the_migrations_make_it_to_the_letter(app: Flask) -> None:
 
     def lines(connection: Any) -> set[tuple[str, str]]:
         rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
-        found = {(name, line.strip(" \t,")) for name, sql in rows for line in sql.splitlines()}
+        found = {(name, line.strip(" \t,").replace('"', "")) for name, sql in rows for line in sql.splitlines()}
         return {(name, line) for name, line in found if name not in ("alembic_version", "sqlite_sequence")}
 
     scratch = create_engine("sqlite://")
@@ -285,6 +288,64 @@ def test_the_migrations_make_it_to_the_letter(app: Flask) -> None:
         db.metadata.create_all(modelled)
         assert lines(migrated) == lines(modelled)
     scratch.dispose()
+
+
+def dump(app: Flask) -> list[str]:
+    """The schema and the rows as lines of SQL, sorted."""
+    with closing(sqlite3.connect(app.config["INSTANCE_PATH"] / "app.db")) as connection:
+        statements = [statement.replace('"', "") for statement in connection.iterdump()]
+    return sorted(line.strip(" \t,);") for statement in statements for line in statement.splitlines())
+
+
+ROW = (
+    "INSERT INTO documents (public_id, user_id, filename, path, content_type, size, sha256, status, created_at,"
+    " uploaded_at, idempotency_key, part, fieldname, fields) VALUES (?, 1, ?, ?, 'text/plain', 5, ?, 'success',"
+    " '2026-01-01 00:00:00.000000', '2026-01-01 00:00:00.000000', ?, ?, 'file', ?)"
+)
+
+
+def test_rows_of_the_first_schema_are_brought_along(alice: Person) -> None:
+    """K11, K14: an upload from before keeps its bytes, its order and its key; its fields are kept once."""
+    body = multipart(part(filename="a.txt", content=b"hello"), part(filename="b.txt", content=b"other"))
+    with alice.app.app_context():
+        flask_migrate.downgrade(revision="0001")
+        db.engine.dispose()
+    with closing(sqlite3.connect(alice.app.config["INSTANCE_PATH"] / "app.db")) as connection:
+        hashes = [hashlib.sha256(content).hexdigest() for content in (b"hello", b"other")]
+        for n, key in enumerate(("k", "k", None, None)):
+            name, fields = "ab"[n % 2] + ".txt", '{"note": "first"}'
+            connection.execute(ROW, (f"{n:032}", name, f"1/{10**13 + n}-{name}", hashes[n % 2], key, n % 2, fields))
+        connection.commit()
+    with alice.app.app_context():
+        flask_migrate.upgrade()
+    answer = alice.send(body, headers={"Idempotency-Key": "k"}).get_json()
+    assert [file["id"] for file in answer["files"]] == [f"{n:032}" for n in (0, 1)]
+    assert answer["fields"] == {"note": "first"}
+    assert alice.send(multipart(part()), headers={"Idempotency-Key": "k"}).status_code == 422
+    listed = alice.get("/api/documents").get_json()["documents"]
+    assert [document["id"] for document in listed] == [f"{n:032}" for n in (3, 2, 1, 0)]
+    with alice.app.app_context():
+        assert db.session.scalars(text("SELECT fields IS NOT NULL FROM documents ORDER BY id")).all() == [1, 0, 1, 0]
+
+
+def test_going_down_to_the_first_schema_and_up_again_loses_nothing(alice: Person, tmp_path: Path) -> None:
+    """H8: neither a row nor a letter of either schema."""
+    first = create_app(BASE | {"INSTANCE_PATH": str(tmp_path / "first")})
+    with first.app_context():
+        flask_migrate.upgrade(revision="0001")
+        db.engine.dispose()
+    alice.send(multipart(part("note", None, b"x"), part(), part()), headers={"Idempotency-Key": "k"})
+    alice.upload()
+    before = dump(alice.app)
+    with alice.app.app_context():
+        flask_migrate.downgrade(revision="0001")
+        down = dump(alice.app)
+        flask_migrate.upgrade()
+        db.engine.dispose()
+    assert dump(alice.app) == before
+    assert [line for line in down if not line.startswith("INSERT")] == [
+        line for line in dump(first) if not line.startswith("INSERT")
+    ]
 
 
 CONTRACT = {
@@ -301,9 +362,9 @@ def test_the_schema_has_every_column_of_the_contract(app: Flask) -> None:
         schema = inspect(db.engine)
         for table, columns in CONTRACT.items():
             assert set(columns.split()) <= {column["name"] for column in schema.get_columns(table)}, table
-        unique = [constraint["column_names"] for constraint in schema.get_unique_constraints("documents")]
-        indexed = [index["column_names"] for index in schema.get_indexes("documents")]
-    assert ["user_id", "idempotency_key", "part"] in unique and ["user_id"] in indexed and ["created_at"] in indexed
+        indexed = [(index["column_names"], index["unique"]) for index in schema.get_indexes("documents")]
+    expected = [(["user_id", "idempotency_key", "part"], True), (["user_id"], False), (["created_at"], False)]
+    assert sorted(indexed) == sorted(expected)
 
 
 def test_the_schema_can_be_taken_down_and_up_again(app: Flask) -> None:
@@ -374,6 +435,35 @@ def test_what_is_broken_is_named_and_503(breaks: Callable[[Flask], None], failin
     breaks(app)
     status, checks = ready(app)
     assert status == 503 and {name for name, ok in checks.items() if not ok} == failing
+
+
+def test_readiness_writes_nothing_and_reads_the_migrations_once(
+    app: Flask, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """K20: a probe a second costs no file, no write of the database and no reading of the migrations."""
+
+    def everything() -> list[tuple[str, int, int]]:
+        paths = [app.config["INSTANCE_PATH"], *sorted(app.config["INSTANCE_PATH"].rglob("*"))]
+        return [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths]
+
+    ready(app)
+    before = everything()
+    monkeypatch.setattr(ScriptDirectory, "get_heads", None)
+    for _ in range(3):
+        assert ready(app)[0] == 200
+    assert everything() == before
+
+
+def test_readiness_costs_a_few_times_what_liveness_costs(app: Flask) -> None:
+    """K20: it is asked by everything that balances loads."""
+    client = app.test_client()
+    spent: dict[str, list[float]] = {"/healthz": [], "/readyz": []}
+    for _ in range(30):
+        for path, times in spent.items():
+            begun = time.process_time()
+            assert client.get(path).status_code == 200
+            times.append(time.process_time() - begun)
+    assert min(spent["/readyz"]) < 6 * min(spent["/healthz"])
 
 
 def test_a_full_disk_is_not_ready(make_app: Callable[..., Flask]) -> None:
@@ -466,6 +556,63 @@ def test_commands_set_a_new_instance_up(tmp_path: Path) -> None:
     assert ready(app)[0] == 200
     with app.app_context():
         db.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["db upgrade", "users list", "users add a@example.com --password-stdin", "seed", "sweep", "verify", "db current"],
+)
+def test_every_command_makes_private_files_wherever_they_lie(arguments: str, tmp_path: Path) -> None:
+    """K20: 0600 and 0700 though the operator's shell would share everything, and the database lies elsewhere."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o755)
+    given = {
+        "PATH": os.environ["PATH"],
+        "INSTANCE_PATH": str(tmp_path / "instance"),
+        "UPLOADS_DIR": str(tmp_path / "uploads"),
+        "DATABASE_URL": f"sqlite:///{elsewhere}/tables.db",
+        "BCRYPT_ROUNDS": "4",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", *arguments.split()],
+        cwd=ROOT,
+        env=given,
+        input=f"{PASSWORD}\n",
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        umask=0,
+    )
+    assert done.returncode == 0, done.stderr
+    made = [path for path in tmp_path.rglob("*") if path != elsewhere]
+    assert elsewhere / "tables.db" in made and tmp_path / "uploads" / ".staging" in made
+    assert {path.name: path.stat().st_mode & 0o777 for path in made} == {
+        path.name: 0o700 if path.is_dir() else 0o600 for path in made
+    }
+
+
+def test_a_server_keeps_its_databases_files_private(live: Live, make_app: Callable[..., Flask]) -> None:
+    """K20: also those that SQLite makes beside it, and under a server that is not ours."""
+    live.login()
+    found = {path.name: path.stat().st_mode & 0o777 for path in live.instance.iterdir() if path.is_file()}
+    assert {"app.db", "app.db-wal", "app.db-shm"} <= found.keys() and set(found.values()) == {0o600}
+
+
+def test_a_database_made_by_a_foreign_server_is_private(tmp_path: Path) -> None:
+    """K20: whoever connects first, whatever the umask."""
+    before = os.umask(0)
+    try:
+        app = create_app(BASE | {"INSTANCE_PATH": str(tmp_path / "new")})
+        with app.app_context():
+            flask_migrate.upgrade()
+            db.session.execute(text("SELECT 1"))
+            found = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "new").glob("app.db*")}
+            db.session.remove()
+            db.engine.dispose()
+    finally:
+        os.umask(before)
+    assert set(found) == {"app.db", "app.db-wal", "app.db-shm"} and set(found.values()) == {0o600}
 
 
 def test_the_operators_door_is_the_real_one(live: Live) -> None:
@@ -721,6 +868,68 @@ def test_a_disk_that_refuses_is_told_to_the_operator(
     assert TELLTALE not in log.getvalue()
 
 
+EVIL = "a\n2026-01-01 00:00:00,000 INFO forged\r\x1b[31m\x85\u2028\u202e\x7f\x00\udce9 status=200"
+UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\ud800-\udfff]")
+
+
+def written(log_format: str, make_app: Callable[..., Flask], write: Callable[[logging.Logger], None]) -> str:
+    """What the operator reads of what waitress's own logger is told."""
+    make_app(LOG_FORMAT=log_format)
+    [handler] = (h for h in logging.getLogger().handlers if type(h) is logging.StreamHandler)
+    sink = io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace", newline="")
+    handler.setStream(sink)
+    write(logging.getLogger("waitress"))
+    sink.flush()
+    return sink.buffer.getvalue().decode()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_a_record_is_one_line_whatever_strangers_put_into_it(log_format: str, make_app: Callable[..., Flask]) -> None:
+    """K13: in the message, in its arguments and in every extra; a library's logger is no way around."""
+    logged = written(
+        log_format, make_app, lambda log: log.error("Exception while serving %s", EVIL, extra={"path": EVIL, EVIL: 1})
+    )
+    assert logged.count("\n") == 1 == len(logged.splitlines()) and logged.endswith("\n")
+    assert not UNSEEN.search(logged.replace("\x7f", "") if log_format == "json" else logged)
+    assert "Exception while serving a" in logged
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_a_traceback_is_no_place_for_a_forged_line_either(log_format: str, make_app: Callable[..., Flask]) -> None:
+    """K13: what a fault quotes is indented with the rest of its traceback, or stays in its one line."""
+
+    def write(log: logging.Logger) -> None:
+        try:
+            raise ValueError(EVIL)
+        except ValueError:
+            log.exception("serving %s", EVIL, stack_info=True)
+
+    logged = written(log_format, make_app, write)
+    first, *following = logged.removesuffix("\n").split("\n")
+    assert "ValueError" in logged and not UNSEEN.search(logged.replace("\x7f", ""))
+    assert all(line.startswith("    ") for line in following) and "serving a" in first
+    assert log_format == "text" or not following
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_no_request_forges_a_line(log_format: str, start: Callable[..., Live]) -> None:
+    """K13: as many records as requests, though each path, name, header and field tries for more."""
+    live = start(LOG_FORMAT=log_format)
+    headers = live.login()
+    evil = "%0a2026-01-01 00:00:00,000 FORGED {}%0d%1b[31m%E2%80%A8".replace(" ", "%20")
+    name = "a%0A2026-01-01 FORGED.pdf"
+    for path in (f"/{evil}", f"/api/documents?limit={evil}", f"/api/documents/{evil}/content"):
+        live.request("GET", path, headers=headers | {"User-Agent": "\x85FORGED", "X-Request-ID": "FORGED"})
+    live.upload(headers | {"Idempotency-Key": "FORGED\x85"}, part(filename=name))
+    live.upload(headers, part(filename=name.replace(".pdf", ".exe")), part("FORGED", None, b"\n2026 FORGED"))
+    raw(live, b"GET /\x0bFORGED HTTP/1.1\r\nHost: a\r\nFORGED\r\n\r\n")
+    live.stop()
+    logged = live.log.read_text()
+    assert "FORGED" not in logged and logged.count("request_id") >= 7
+    begins = re.compile(r"\{|\d{4}-\d\d-\d\d |First account|To set another|Serving on")
+    assert all(begins.match(line) for line in logged.splitlines()), logged
+
+
 # --- security events ------------------------------------------------------------------------------------------------
 
 
@@ -814,6 +1023,9 @@ def test_unknown_paths_are_404_and_unknown_methods_405_in_json(
 # --- stopping -------------------------------------------------------------------------------------------------------
 
 
+DRAIN = 30  # seconds that a stop may take when something is running
+
+
 @pytest.fixture
 def interruptible() -> Iterator[None]:
     """A shell's background jobs ignore SIGINT, and so would the server that we start."""
@@ -827,7 +1039,7 @@ def test_a_signal_stops_the_server_though_connections_are_open(
     how: signal.Signals, interruptible: None, start: Callable[..., Live]
 ) -> None:
     """C19: exit code 0 within seconds; idle, half-sent and never-used connections do not hold it."""
-    live = start()
+    live = start(DRAIN_SECONDS=str(DRAIN))
     headers = live.login()
     kept = live.http()
     kept.request("GET", "/api/documents", headers=headers)
@@ -837,7 +1049,7 @@ def test_a_signal_stops_the_server_though_connections_are_open(
     others[1].sendall(b"POST /api/upload HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf")
     begun = time.monotonic()
     assert live.stop(how, timeout=10) == 0
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < DRAIN / 6
     assert "Traceback" not in live.log.read_text()
     kept.close()
     for other in others:

@@ -18,7 +18,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.conftest import BASE, CONTENT_TYPE, PASSWORD, PDF, Live, Person, csrf, multipart, part, signed_in
-from uploadsvc import auth, models
+from uploadsvc import auth
+from uploadsvc.models import accounts
 
 LOGIN, REFRESH, LOGOUT = "/api/auth/login", "/api/auth/refresh", "/api/auth/logout"
 VERIFY, PASSWORD_ROUTE = "/api/auth/verify-status", "/api/auth/password"
@@ -70,10 +71,10 @@ def expired(token: str) -> str:
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """`later(days=6)`: the service's clock is that much ahead of the real one."""
-    real = models.now
+    real = accounts.now
 
     def shift(**delta: float) -> None:
-        for module in (models, auth):
+        for module in (accounts, auth):
             monkeypatch.setattr(module, "now", lambda: real() + timedelta(**delta))
 
     return shift

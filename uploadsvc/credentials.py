@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from functools import cache
 from pathlib import Path
@@ -52,6 +53,27 @@ def digest(token: str) -> str:
 def derive(secret: str, *parts: str) -> str:
     """Return 128 bits in hex that only the holder of `secret` can compute from `parts`."""
     return hmac.new(secret.encode(), ":".join(parts).encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def seal(secret: str, purpose: str, number: int) -> str:
+    """Return a 64-bit `number` in hex that only the holder of `secret` can read, or make, for this `purpose`.
+
+    As in RFC 5297 the tag that proves the number is also what hides it, so that equal numbers look the same.
+    """
+    tag = derive(secret, purpose, str(number))[:16]
+    return f"{tag}{number ^ _mask(secret, purpose, tag):016x}"
+
+
+def unseal(secret: str, purpose: str, sealed: str) -> int | None:
+    """Return the number that `seal` hid for this `purpose`; None when `sealed` is anything else."""
+    if not re.fullmatch(r"[0-9a-f]{32}", sealed):
+        return None
+    number = int(sealed[16:], 16) ^ _mask(secret, purpose, sealed[:16])
+    return number if hmac.compare_digest(seal(secret, purpose, number), sealed) else None
+
+
+def _mask(secret: str, purpose: str, tag: str) -> int:
+    return int(derive(secret, f"{purpose} mask", tag)[:16], 16)
 
 
 @cache

@@ -7,7 +7,8 @@ from urllib.parse import quote
 from flask import Blueprint, Response, current_app, g, jsonify, request, send_file
 from flask_jwt_extended import jwt_required
 
-from .errors import BadRequest, NotFound
+from .credentials import seal, unseal
+from .errors import BadRequest, NotFound, StorageFailed
 from .extensions import db
 from .models import Document
 from .storage import disk_errors
@@ -16,6 +17,8 @@ bp = Blueprint("documents", __name__, url_prefix="/api/documents")
 
 _PAGE = 50
 _MAX_PAGE = 200
+_CURSOR = "c-"  # tells a cursor from a document's id
+_NO_DOCUMENT = "There is no such document."
 _RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-([0-9]{1,18}))")
 # Whatever the bytes are, a browser saves them and runs nothing in them.
 _DOWNLOAD_HEADERS = {
@@ -28,17 +31,33 @@ _DOWNLOAD_HEADERS = {
 @bp.get("")
 @jwt_required()
 def index() -> Response:
-    """List the user's documents, newest first, `limit` at a time and older than the document `before`."""
+    """List the user's documents, newest first, `limit` at a time and older than `before`, the `next` of a page."""
     limit = request.args.get("limit", str(_PAGE))
     if not re.fullmatch(r"[1-9][0-9]{0,2}", limit) or int(limit) > _MAX_PAGE:
         raise BadRequest(f"limit is a number from 1 to {_MAX_PAGE}.")
     query = Document.owned(g.user_id).order_by(Document.id.desc()).limit(int(limit) + 1)
     if before := request.args.get("before"):
-        query = query.where(Document.id < own_document_or_404(before).id)
+        query = query.where(Document.id < _position(before))
     found = list(db.session.scalars(query))
     page = found[: int(limit)]
-    following = page[-1].public_id if len(found) > len(page) else None
+    following = _cursor(page[-1]) if len(found) > len(page) else None
     return jsonify(ok=True, documents=[document.as_document() for document in page], next=following)
+
+
+def _cursor(document: Document) -> str:
+    """Return the document's place in its owner's list. It is sealed, for the number tells how many there are in all."""
+    sealed = seal(current_app.config["JWT_SECRET"], f"cursor {document.user_id}", document.id)
+    return f"{_CURSOR}{sealed}"
+
+
+def _position(before: str) -> int:
+    """Return the place that a cursor names, whether its document is still there or not, or that of a document."""
+    if not before.startswith(_CURSOR):
+        return own_document_or_404(before).id
+    place = unseal(current_app.config["JWT_SECRET"], f"cursor {g.user_id}", before.removeprefix(_CURSOR))
+    if place is None:
+        raise BadRequest("before is the next of an earlier page.")
+    return place
 
 
 @bp.get("/<document_id>")
@@ -53,8 +72,12 @@ def show(document_id: str) -> Response:
 def content(document_id: str) -> Response:
     """Send the bytes as an attachment; Range, If-Range and If-None-Match are honoured (RFC 9110 §13, §14)."""
     document = own_document_or_404(document_id)
-    with disk_errors():
-        file = current_app.extensions["storage"].open(document.path)
+    try:
+        with disk_errors():
+            file = current_app.extensions["storage"].open(document.path)
+    except StorageFailed:
+        own_document_or_404(document_id)  # deleted since it was found?
+        raise
     try:
         response = send_file(file, document.content_type, etag=document.sha256, last_modified=document.uploaded_at)
         response.content_length, response.headers["Content-Type"] = document.size, document.content_type
@@ -74,8 +97,8 @@ def content(document_id: str) -> Response:
 def delete(document_id: str) -> Response:
     """Delete the row, then the bytes: a crash between the two leaves garbage, never a row without its bytes."""
     document = own_document_or_404(document_id)
-    db.session.delete(document)
-    db.session.commit()
+    if not document.delete():
+        raise NotFound(_NO_DOCUMENT)
     with disk_errors():
         current_app.extensions["storage"].delete(document.path)
     return jsonify(ok=True)
@@ -98,7 +121,7 @@ def own_document_or_404(public_id: str) -> Document:
     """Return the signed-in user's document; somebody else's is not found."""
     document: Document | None = db.session.scalar(Document.owned(g.user_id).where(Document.public_id == public_id))
     if document is None:
-        raise NotFound("There is no such document.")
+        raise NotFound(_NO_DOCUMENT)
     return document
 
 

@@ -106,6 +106,12 @@ class NotImplementedHere(ApiError):
     status, code = 501, "not_implemented"
 
 
+class IdempotencyMismatch(ApiError):
+    """RFC 9110 §15.5.21: an Idempotency-Key that another upload has had."""
+
+    status, code = 422, "idempotency_mismatch"
+
+
 class TooManyRequests(ApiError):
     """RFC 6585 §4: throttled; `retry_after` is in whole seconds."""
 
@@ -132,6 +138,15 @@ class StorageFailed(ApiError):
     """The disk refused a write, a sync or a link."""
 
     status, code = 500, "storage_error"
+
+
+class Busy(ApiError):
+    """RFC 9110 §15.6.4: somebody else holds the database, for longer than a client should wait."""
+
+    status, code = 503, "busy"
+
+    def __init__(self) -> None:
+        super().__init__("The server is busy. Nothing was changed; try again in a few seconds.", {"Retry-After": "5"})
 
 
 class InsufficientStorage(ApiError):

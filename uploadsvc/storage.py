@@ -92,13 +92,11 @@ class LocalStorage:
             raise InsufficientStorage("The server's disk is full. Nothing was stored; try again later.")
 
     def check(self) -> None:
-        """Raise unless a file can be written here right now (readiness)."""
+        """Raise unless files can be written here, without writing one (readiness)."""
         self.ensure_room(0)
-        probe = self.stage()
-        try:
-            probe.write(b"ready")
-        finally:
-            probe.discard()
+        with disk_errors():
+            if self.staging.is_symlink() or not os.access(f"{self.staging}/", os.W_OK | os.X_OK):
+                raise OSError(errno.EACCES, "the staging folder cannot be written")
 
     def stage(self) -> Staged:
         """Open a new staged file on the filesystem that will keep it."""

@@ -11,7 +11,7 @@ from flask_jwt_extended.internal_utils import verify_token_not_blocklisted
 from sqlalchemy.exc import IntegrityError
 
 from .credentials import new_id
-from .errors import BadRequest, ClientClosedRequest, TooLarge, UnsupportedType
+from .errors import BadRequest, ClientClosedRequest, IdempotencyMismatch, TooLarge, UnsupportedType
 from .extensions import db
 from .filetypes import TYPES, Candidate, accept, safe_name
 from .intake import Intake, Limits, Received
@@ -51,10 +51,8 @@ def upload() -> Response:
     try:
         reception.check()
         verify_token_not_blocklisted({}, reception.claims)
-        key = request.headers.get("Idempotency-Key")
-        if key and (first := Document.of_upload(g.user_id, key)):
-            return _answer(first)
-        return _answer(_store(reception.finish(), key))
+        received, key = reception.finish(), request.headers.get("Idempotency-Key")
+        return _answer(_first_result(received, key) or _store(received, key))
     except UnsupportedType:
         security.warning("file_refused", extra={"user_id": g.get("user_id")})
         raise
@@ -135,6 +133,24 @@ def _open_intake() -> UploadIntake:
     return Intake(request.headers.get("Content-Type", ""), storage.stage, accept, bounds)
 
 
+def _first_result(received: Received[Staged, Candidate], key: str | None) -> list[Document]:
+    """Return what an earlier upload with the same key and files stored; raise IdempotencyMismatch for other files.
+
+    Text fields are not compared: a script's clock may stand in them.
+    """
+    first = Document.of_upload(g.user_id, key) if key else []
+    if first and first[0].upload_digest != _digest(received):
+        raise IdempotencyMismatch(
+            "This Idempotency-Key belongs to an upload of other files. Send these with a new one."
+        )
+    return first
+
+
+def _digest(received: Received[Staged, Candidate]) -> str:
+    files = received.files
+    return Document.digest_of((file.recogniser.filename, file.staged.size, file.staged.sha256) for file in files)
+
+
 def _store(received: Received[Staged, Candidate], key: str | None) -> list[Document]:
     """Publish the files and commit their rows; after any failure neither is left."""
     storage, published = _storage(), []
@@ -151,7 +167,7 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Docum
         db.session.rollback()
         for path in published:
             storage.delete(path)
-        if key and isinstance(error, IntegrityError) and (first := Document.of_upload(g.user_id, key)):
+        if isinstance(error, IntegrityError) and (first := _first_result(received, key)):  # the other was faster
             return first
         raise
 
@@ -163,7 +179,7 @@ def _still_wanted() -> None:
 
 
 def _rows(received: Received[Staged, Candidate], published: list[str], key: str | None) -> list[dict[str, Any]]:
-    moment = now()
+    moment, digest = now(), _digest(received) if key else None
     return [
         {
             "public_id": new_id(),
@@ -177,9 +193,10 @@ def _rows(received: Received[Staged, Candidate], published: list[str], key: str 
             "created_at": moment,
             "uploaded_at": moment,
             "idempotency_key": key,
+            "upload_digest": digest,
             "part": part,
             "fieldname": file.fieldname,
-            "fields": received.fields or None,
+            "fields": (received.fields or None) if part == 0 else None,
         }
         for part, (file, path) in enumerate(zip(received.files, published, strict=True))
     ]

@@ -1,0 +1,11 @@
+"""The tables, and the rules about one record.
+
+Times are naive UTC: SQLite keeps no zone, and one convention on every engine beats two.
+"""
+
+from .accounts import PARENT_GRACE, REFRESH_LIFE, SESSION_LIFE, Session, User
+from .clock import now, rfc3339
+from .documents import Document
+from .tokens import ApiToken
+
+__all__ = ["PARENT_GRACE", "REFRESH_LIFE", "SESSION_LIFE", "ApiToken", "Document", "Session", "User", "now", "rfc3339"]

@@ -1,0 +1,120 @@
+"""What was uploaded: one row a stored file."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, delete, insert, select, text, update
+from sqlalchemy.orm import Mapped, aliased, mapped_column, undefer_group
+
+from ..credentials import new_id
+from ..extensions import db
+from .clock import now, rfc3339
+
+_HAS_KEY = text("idempotency_key IS NOT NULL")
+
+
+class Document(db.Model):  # type: ignore[name-defined]
+    """One stored file. `id` gives the order, `public_id` is what the API calls the document's id."""
+
+    __tablename__ = "documents"
+    # Partial, for most uploads have no key, and a page of an index is written with every row.
+    __table_args__ = (
+        Index(
+            None,
+            "user_id",
+            "idempotency_key",
+            "part",
+            unique=True,
+            sqlite_where=_HAS_KEY,
+            postgresql_where=_HAS_KEY,
+        ),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_id)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    filename: Mapped[str] = mapped_column(String(255))
+    path: Mapped[str] = mapped_column(String(512))
+    content_type: Mapped[str] = mapped_column(String(127))
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(16), default="success")
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+    uploaded_at: Mapped[datetime | None]
+    idempotency_key: Mapped[str | None] = mapped_column(String(64))
+    part: Mapped[int] = mapped_column(default=0)
+    # Only the answer to an upload tells these, and they may be large: a list neither loads nor reads over them.
+    fieldname: Mapped[str] = mapped_column(Text, deferred=True, deferred_group="upload")
+    fields: Mapped[dict[str, str] | None] = mapped_column(  # the upload's text fields, on its first row alone
+        JSON(none_as_null=True), deferred=True, deferred_group="upload"
+    )
+    upload_digest: Mapped[str | None] = mapped_column(  # of an upload with a key: which files it brought
+        String(64), deferred=True, deferred_group="upload"
+    )
+
+    @classmethod
+    def owned(cls, user_id: int) -> Any:
+        """Return the query of everything that belongs to `user_id`."""
+        return select(cls).where(cls.user_id == user_id)
+
+    @classmethod
+    def of_upload(cls, user_id: int, key: str) -> list["Document"]:
+        """Return what is left of the user's upload with this Idempotency-Key, in its order."""
+        query = cls.owned(user_id).where(cls.idempotency_key == key).order_by(cls.part)
+        return list(db.session.scalars(query.options(undefer_group("upload"))))
+
+    @staticmethod
+    def digest_of(files: Iterable[tuple[str, int, str]]) -> str:
+        """Return what tells an upload's files, each a name, a size and a SHA-256, from any other upload's."""
+        return hashlib.sha256(json.dumps(list(files)).encode()).hexdigest()
+
+    @classmethod
+    def store(cls, rows: list[dict[str, Any]]) -> list["Document"]:
+        """Insert one upload's rows and commit; in plain SQL, for the unit of work costs three times as much."""
+        db.session.execute(insert(cls.__table__), rows)
+        db.session.commit()
+        return [cls(**row) for row in rows]
+
+    def delete(self) -> bool:
+        """Delete the row and commit; return False when somebody else already has."""
+        if self.idempotency_key:
+            self._pass_on_fields()
+        deleted = db.session.execute(delete(Document).where(Document.id == self.id))
+        db.session.commit()
+        return bool(deleted.rowcount)  # type: ignore[attr-defined]
+
+    def _pass_on_fields(self) -> None:
+        """Give the text fields to the upload's next row, for a repeat of its key still tells them."""
+        row = aliased(Document)
+        fields = select(row.fields).where(row.id == self.id).scalar_subquery()
+        others = (row.user_id == self.user_id, row.idempotency_key == self.idempotency_key, row.part > self.part)
+        heir = select(row.id).where(*others).order_by(row.part).limit(1).scalar_subquery()
+        passed_on = update(Document).where(Document.id == heir, fields.is_not(None)).values(fields=fields)
+        db.session.execute(passed_on, execution_options={"synchronize_session": False})
+
+    def as_file(self) -> dict[str, Any]:
+        """Return the `file` of an upload's answer."""
+        return {
+            "fieldname": self.fieldname,
+            "filename": self.filename,
+            "savedTo": f"/uploads/{self.path}",
+            "mimetype": self.content_type,
+            "size": self.size,
+            "id": self.public_id,
+            "sha256": self.sha256,
+        }
+
+    def as_document(self) -> dict[str, Any]:
+        """Return the `document` of the list."""
+        return {
+            "id": self.public_id,
+            "filename": self.filename,
+            "mimetype": self.content_type,
+            "size": self.size,
+            "sha256": self.sha256,
+            "status": self.status,
+            "createdAt": rfc3339(self.created_at),
+            "uploadedAt": rfc3339(self.uploaded_at),
+        }
