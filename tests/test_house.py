@@ -7,10 +7,10 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "uploadsvc"
 FLOORS = [
-    {"errors", "filetypes", "storage", "intake", "credentials"},
+    {"errors", "filetypes", "storage", "intake", "credentials", "crew"},
     {"config", "extensions", "models", "throttle", "telemetry", "guard"},
     {"auth", "uploads", "documents", "tokens"},
-    {"__init__", "cli", "server"},
+    {"__init__", "cli", "server", "workers"},
 ]
 # Of one's own floor only these may be imported; the roof may import what it likes.
 NEIGHBOURS = [{"errors"}, {"extensions"}, set(), FLOORS[3]]

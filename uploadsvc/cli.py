@@ -19,12 +19,11 @@ from flask.cli import AppGroup
 from sqlalchemy import delete, select
 from sqlalchemy.exc import DatabaseError
 
-from . import server
+from . import server, workers
 from .config import ConfigError
 from .errors import ApiError, BadRequest
 from .extensions import db
 from .models import Document, Session, User, now
-from .server import workers
 from .server.channel import FLOOR
 from .uploads import upload_limits
 

@@ -2,17 +2,29 @@
 
 import re
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 
-from .errors import CrossSite, CsrfFailed, Unauthorized
+from .errors import ApiError, CrossSite, CsrfFailed, InternalError, Unauthorized
 
+REFUSAL = "uploadsvc.refusal"  # in the WSGI environment, from a server that refuses the request itself
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
 def init_app(app: Flask) -> None:
     """Have every request looked at first."""
+    app.before_request(_refuse_what_the_server_refuses)
     app.before_request(_refuse_strange_headers)
     app.before_request(_refuse_cross_site)
+
+
+def _refuse_what_the_server_refuses() -> None:
+    """Answer in the server's name, so that its refusals look, and are logged, like all others."""
+    refusal = request.environ.get(REFUSAL)
+    if refusal is None:
+        return
+    if isinstance(refusal, ApiError):
+        raise refusal
+    raise InternalError(g.request_id)
 
 
 def _refuse_strange_headers() -> None:

@@ -98,6 +98,26 @@ class Reception:
             self.intake.abort()
 
 
+class StreamedReception(Reception):
+    """Feeder 2: an upload that a streaming server has judged at its headers, and feeds as its bytes arrive."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+        self._size = 0
+
+    def feed(self, data: bytes) -> None:
+        """Feed the next bytes; raise their refusal, or TooLarge when a chunked body outgrows every upload."""
+        self._size += len(data)
+        if self._size > self._limit:
+            raise TooLarge(f"The upload is larger than {self._limit} bytes.")
+        self.check().feed(data)
+
+    def finish(self) -> Received[Staged, Candidate]:
+        """Return what the body held; all of it has been fed."""
+        return self.check().finish()
+
+
 def upload_limits() -> Limits:
     """Return the intake's limits as configured."""
     return Limits(file_bytes=current_app.config["MAX_FILE_BYTES"], files=current_app.config["MAX_FILES"])

@@ -1,7 +1,7 @@
 """The server: waitress that streams uploads, refuses early, keeps deadlines and drains before it stops.
 
-It stands on waitress's own hooks, which tests/test_server.py names one by one: the dispatcher and the `channel_class` of
-`TcpWSGIServer`, `parser_class`, `task_class` and `error_task_class` of `HTTPChannel`, `BaseWSGIServer.maintenance`.
+It stands on waitress's own hooks, which tests/test_server.py names one by one: the dispatcher and the `channel_class`
+of `TcpWSGIServer`, `parser_class`, `task_class` and `error_task_class` of `HTTPChannel`, `BaseWSGIServer.maintenance`.
 httptools takes the place of its parser, and `Crew` that of its threads.
 """
 
@@ -12,7 +12,6 @@ import resource
 import signal
 import socket
 import time
-from io import BytesIO
 from typing import Any
 
 from flask import Flask
@@ -20,11 +19,9 @@ from waitress.server import TcpWSGIServer
 from waitress.wasyncore import dispatcher
 
 from .. import config, telemetry
+from ..crew import Crew
 from ..uploads import upload_limits
-from .bodies import StreamedReception
 from .channel import Channel
-from .crew import Crew
-from .request import Request
 
 log = logging.getLogger("uploadsvc.server")
 
@@ -33,7 +30,6 @@ IDLE_SECONDS = 30  # between requests, or without a byte within one
 DESCRIPTORS = 8192  # a connection and its staged files, twice over
 _LAST_SECONDS = 5  # for threads to end when the time for draining is over
 _NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
-_WITHOUT_HTTP = {"CONTENT_TYPE", "CONTENT_LENGTH"}  # CGI's names of these two headers
 
 
 class Server(TcpWSGIServer):
@@ -77,21 +73,6 @@ class Server(TcpWSGIServer):
         if environ["REMOTE_ADDR"] != self.app.config["TRUSTED_PROXY"]:
             environ.pop("HTTP_X_REQUEST_ID", None)
         return self._application(environ, start_response)
-
-    def admit(self, request: Request) -> StreamedReception:
-        """Judge an upload by its headers, before its body is read."""
-        environ = {
-            "REQUEST_METHOD": request.command,
-            "PATH_INFO": request.path,
-            "SERVER_NAME": "localhost",
-            "SERVER_PORT": "0",
-            "wsgi.url_scheme": "http",
-            "wsgi.input": BytesIO(),
-        }
-        for name, value in request.headers.items():
-            environ[name if name in _WITHOUT_HTTP else f"HTTP_{name}"] = value
-        with self.app.request_context(environ):
-            return StreamedReception(self.largest_upload)
 
     @property
     def draining(self) -> bool:

@@ -1,21 +1,22 @@
-"""One connection: one request at a time, answered early and lingering to be read; deadlines; who has gone is noticed."""
+"""One connection: one request at a time, answered early, lingering to be read; deadlines; who has gone is noticed."""
 
 import fcntl
+import logging
 import socket
 import struct
 import termios
 import time
-from http import HTTPStatus
 from typing import Any
 
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.task import ErrorTask, WSGITask
+from waitress.task import WSGITask
 
-from .. import config, telemetry
-from ..errors import ApiError, InternalError, document
-from ..uploads import RECEPTION
+from .. import guard, telemetry
+from ..uploads import RECEPTION, StreamedReception
 from .request import Request
+
+log = logging.getLogger("uploadsvc.server")
 
 HEADER_SECONDS = 10  # for a request's headers to arrive whole
 GRACE = 10  # seconds before the floor counts, for bodies and for answers
@@ -31,7 +32,7 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Task(WSGITask):
-    """Runs the application; gives it what the server knows of an upload."""
+    """Has the application answer a request, also one that the server refuses; gives it what the server knows of it."""
 
     def start(self) -> None:
         """Announce the close when a body was not read to its end, or the server is stopping."""
@@ -40,40 +41,19 @@ class Task(WSGITask):
             self.set_close_on_finish()
 
     def get_environment(self) -> dict[str, Any]:
-        """Return the WSGI environment, with the reception of an upload and the bytes of body received."""
+        """Return the WSGI environment, with the reception of an upload, a refusal, and the bytes of body received."""
         environ: dict[str, Any] = super().get_environment()
         environ[telemetry.BYTES_IN] = self.request.body_bytes_received
         if self.request.reception:
             environ[RECEPTION] = self.request.reception
+        if self.request.error:
+            environ[guard.REFUSAL] = self.request.error
         return environ
 
     def finish(self) -> None:
         """Send the answer at once: another turn of the loop would cost as much as the sending."""
         super().finish()
         self.channel.send_now()
-
-
-class JsonErrorTask(ErrorTask):
-    """Answers what the server refuses itself in the form of every other error."""
-
-    def execute(self) -> None:
-        """Write the refusal, log it, and close the connection."""
-        error, channel = self.request.error, self.channel
-        status = error.status if isinstance(error, ApiError) else InternalError.status
-        request_id = telemetry.outside_app(self.request.command, status, channel.addr[0])
-        if not isinstance(error, ApiError):
-            error = InternalError(request_id)
-        body = document(error.code, error.message).encode()
-        headers = config.security_headers(channel.server.app.config) | {
-            "Content-Type": "application/json",
-            "Cache-Control": "no-store",
-            "X-Request-ID": request_id,
-        }
-        self.status = f"{status} {HTTPStatus(status).phrase}"
-        self.content_length = len(body)
-        self.response_headers.extend(headers.items())
-        self.set_close_on_finish()
-        self.write(body)
 
 
 class Channel(HTTPChannel):
@@ -83,8 +63,7 @@ class Channel(HTTPChannel):
     request is answered nothing is read: the next one waits in the system's buffer, or as bytes in `_kept`.
     """
 
-    task_class = Task
-    error_task_class = JsonErrorTask
+    task_class = error_task_class = Task
     server: Any
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -98,7 +77,12 @@ class Channel(HTTPChannel):
 
     def parser_class(self, _adj: Adjustments) -> Request:
         """Return the reader of the next request."""
-        return Request(self.server.admit)
+        return Request(self._admit)
+
+    def _admit(self, request: Request) -> StreamedReception:
+        """Judge an upload by its headers, before its body is read."""
+        with self.server.app.request_context(Task(self, request).get_environment()):
+            return StreamedReception(self.server.largest_upload)
 
     # --- Reading
 
@@ -134,7 +118,7 @@ class Channel(HTTPChannel):
         return True
 
     def read_burst(self) -> None:
-        """Read and feed an upload until nothing waits or others have waited long enough; then answer it, if it ended."""
+        """Read and feed an upload until nothing waits or others have waited long enough; answer it if it ended."""
         try:
             for _ in range(_BURST_READS):
                 if not self._is_receiving() or not self._receive(_BURST_BYTES):
@@ -176,7 +160,11 @@ class Channel(HTTPChannel):
         """Answer the request; one whose client has gone is only logged."""
         if not self.connected:
             self._give_up(self.requests[0])
-        super().service()
+        try:
+            super().service()
+        except Exception:  # not even a refusal could be written
+            log.exception("answer_failed")
+            self.will_close = True
 
     def check_client_disconnected(self) -> bool:
         """Tell whether the client has gone; nobody else reads the connection while its request is answered."""

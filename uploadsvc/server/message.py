@@ -1,8 +1,8 @@
 """What llhttp (httptools) reads of one request: its request line, its headers and, where it is chunked, its body.
 
-llhttp is strict by itself about what servers disagree on: it refuses two lengths, a length beside a transfer coding, bare
-line feeds, folded lines, control characters. It has no pause and reads on into a pipelined request, so it is given no
-more than the header block, and of chunks as far as they can belong to this request.
+llhttp is strict by itself about what servers disagree on: it refuses two lengths, a length beside a transfer coding,
+bare line feeds, folded lines, control characters. It has no pause and reads on into a pipelined request, so it is given
+the header block alone, and of chunks no more than can belong to this request.
 """
 
 import re
@@ -16,12 +16,16 @@ _FRAMING = 1024  # bytes in a row of a chunk's size and extensions, or of traile
 _ALL_FRAMING = 64 * 1024  # bytes of them in all, and as many again as there are of content
 _SLICE = 4 * 1024  # bytes fed at a time, and so how late the bounds may notice
 _TRIES = 8  # places in a slice that look like the begin of a pipelined request
-_UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
 _NEXT = re.compile(rb"\r\n\r\n(?=[A-Z]{3}|[A-Z]{0,2}\Z)")
+_UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
 
 
 class Message:
-    """One request message; `target` and `headers` are as they came, `ended` tells that the last chunk was read."""
+    """One request message. `target` and `headers` are as they came, `ended` tells that its last chunk was read.
+
+    `overrun` tells that the next request's begin could not be told from content: it is lost, and the client may ask
+    again on another connection (RFC 9112 §9.3.2).
+    """
 
     def __init__(self) -> None:
         self.target = b""
@@ -29,8 +33,8 @@ class Message:
         self.ended = self.overrun = False
         self._content: list[bytes] = []
         self._in_content = False
-        self._framing = self._wire = self._size = 0
-        self._parser = HttpRequestParser(self)
+        self._wire = self._framing = self._size = 0
+        self._parser: HttpRequestParser | None = HttpRequestParser(self)
 
     def read_head(self, block: bytes) -> str:
         """Read a header block to its blank line and return the method; raise BadRequest or NotImplementedHere."""
@@ -47,19 +51,20 @@ class Message:
         return method
 
     def read_chunks(self, data: bytes) -> tuple[bytes, bytes]:
-        """Return (decoded content, what belongs to the next request); raise BadRequest.
-
-        Where the next request's begin cannot be told from content, `overrun` is set: what follows is lost, and the
-        client may ask again on another connection (RFC 9112 §9.3.2).
-        """
-        at = 0
-        while at < len(data) and not self.ended:
-            at += self._feed(data[at : at + _SLICE])
-            if self._framing > _FRAMING or self._wire > 2 * self._size + _ALL_FRAMING:
-                raise BadRequest("The chunks of the request have more framing than content.")
+        """Return (content, what belongs to the next request); raise BadRequest for chunks that are no valid HTTP."""
+        fed = 0
+        while fed < len(data) and not self.ended:
+            piece = data[fed : fed + _SLICE]
+            # The message may end where the next one could begin: llhttp must not see both.
+            begins = [found.end() for found in islice(_NEXT.finditer(piece), _TRIES)]
+            for start, end in zip([0, *begins], [*begins, len(piece)], strict=True):
+                self._feed(piece[start:end])
+                fed += end - start
+                if self.ended:
+                    break
         content = b"".join(self._content)
         self._content.clear()
-        return content, data[at:]
+        return content, data[fed:]
 
     def release(self) -> None:
         """Part from llhttp, which holds this object's methods."""
@@ -92,21 +97,15 @@ class Message:
         if self.ended:
             raise BadRequest("One request at a time.")
 
-    def _feed(self, piece: bytes) -> int:
-        """Feed a slice, in steps that end where the next request may begin; return the bytes fed."""
-        fed = 0
-        places = [found.end() for found in islice(_NEXT.finditer(piece), _TRIES)]
-        for end in [*places, len(piece)]:
-            self._in_content = False
-            try:
-                self._parser.feed_data(piece[fed:end])
-            except HttpParserError as error:
-                if not self.ended:
-                    raise BadRequest("The chunks of the request are not valid HTTP.") from error
-                self.overrun = True
-            self._wire += end - fed
-            self._framing = 0 if self._in_content else self._framing + end - fed
-            fed = end
-            if self.ended:
-                break
-        return fed
+    def _feed(self, piece: bytes) -> None:
+        self._in_content = False
+        try:
+            self._parser.feed_data(piece)
+        except HttpParserError as error:
+            if not self.ended:
+                raise BadRequest("The chunks of the request are not valid HTTP.") from error
+            self.overrun = True
+        self._wire += len(piece)
+        self._framing = 0 if self._in_content else self._framing + len(piece)
+        if self._framing > _FRAMING or self._wire > 2 * self._size + _ALL_FRAMING:
+            raise BadRequest("The chunks of the request have more framing than content.")

@@ -8,13 +8,12 @@ from urllib.parse import unquote_to_bytes
 from httptools import HttpParserInvalidURLError, parse_url
 
 from ..errors import ApiError, BadRequest, HeadersTooLong, NotImplementedHere, TooLarge
-from ..uploads import UPLOAD_PATH
-from .bodies import SMALL_BODY, Body, SmallBody, StreamedReception
+from ..uploads import UPLOAD_PATH, StreamedReception
 from .message import Message
 
 HEADER_BYTES = 16 * 1024  # of the request line and all headers
 HEADER_LINES = 100  # a browser sends twenty
-_BLANK_BYTES = 32  # of blank lines before a request (RFC 9112 §2.2)
+SMALL_BODY = 64 * 1024  # bytes of a body that is kept in memory; only uploads are larger
 _BLANK_LINE = b"\r\n\r\n"
 # Two of one of these mean different things to different servers: request smuggling (RFC 9112 §11.2).
 _SINGLE = {"HOST", "CONTENT_LENGTH", "TRANSFER_ENCODING", "CONTENT_TYPE", "AUTHORIZATION", "EXPECT"}
@@ -37,19 +36,18 @@ class Request:
         self._admit = admit
         self.started = self.body_started = time.monotonic()
         self.headers: dict[str, str] = {}  # by the names that CGI has for them, without HTTP_
-        self.body_bytes_received = 0
+        self.body_bytes_received = self._head_bytes_received = 0
         self._head = b""
-        self._searched = self._blank = 0
         self._chunked: Message | None = None
         self._left = 0  # bytes to come of a body of known length
-        self._body: Body | None = None
+        self._small_body: list[bytes] = []
 
     def receive(self, data: bytes) -> bytes:
         """Take what arrived; return what belongs to the next request."""
         try:
             if not self.headers_finished:
                 data = self._receive_head(data)
-            if self._body and data:
+            if self.headers_finished and not self.completed:
                 data = self._receive_body(data)
         except Exception as error:
             self._refuse(error)
@@ -66,34 +64,26 @@ class Request:
             self.reception.close()
 
     def get_body_stream(self) -> BytesIO:
-        """Return the body as the application reads it."""
-        return self._body.getfile() if self._body else BytesIO()
+        """Return the body for the application to read; of a streamed upload nothing is left."""
+        return BytesIO(b"".join(self._small_body))
 
     def _receive_head(self, data: bytes) -> bytes:
-        """Gather the header block, read it and open the body; return what arrived of that."""
-        self._head += data
-        if self._head.startswith((b"\r", b"\n")):
-            self._skip_blank_lines()
-        end = self._head.find(_BLANK_LINE, max(0, self._searched - len(_BLANK_LINE)), HEADER_BYTES)
-        if end < 0:
-            self._searched = len(self._head)
-            if self._searched >= HEADER_BYTES:
-                raise HeadersTooLong("The headers of the request are too long.")
-            return b""
-        end += len(_BLANK_LINE)
-        rest = self._head[end:]
-        self._read_head(self._head[:end])
-        self._head = b""
-        self.headers_finished = True
-        self._open_body(rest)
-        return rest
-
-    def _skip_blank_lines(self) -> None:
-        stripped = self._head.lstrip(b"\r\n")
-        self._blank += len(self._head) - len(stripped)
-        self._head = stripped
-        if self._blank > _BLANK_BYTES:
-            raise BadRequest("The request begins with too many blank lines.")
+        """Gather the header block, read it and open the body; return what has arrived of that."""
+        self._head_bytes_received += len(data)
+        self._head = (self._head + data).lstrip(b"\r\n")  # RFC 9112 §2.2: blank lines before a request are ignored
+        end = self._head.find(_BLANK_LINE, 0, HEADER_BYTES)
+        if end >= 0:
+            end += len(_BLANK_LINE)
+            rest = self._head[end:]
+            self._read_head(self._head[:end])
+            self.headers_finished, self._head = True, b""
+            self._open_body(rest)
+            return rest
+        if self._head_bytes_received >= HEADER_BYTES:
+            raise (
+                HeadersTooLong("The headers of the request are too long.") if self._head else BadRequest("No request.")
+            )
+        return b""
 
     def _read_head(self, block: bytes) -> None:
         line = block[: block.index(b"\r\n")]
@@ -115,7 +105,7 @@ class Request:
             message.release()
 
     def _set_target(self, target: bytes) -> None:
-        """Split the request target, in origin, absolute or asterisk form (RFC 9112 §3.2)."""
+        """Split the request target, which is in origin, absolute or asterisk form (RFC 9112 §3.2)."""
         self.request_uri = target.decode("latin-1")
         path, _, query = target.partition(b"?")
         if not target.startswith((b"/", b"*")):
@@ -151,7 +141,7 @@ class Request:
         return True
 
     def _open_body(self, arrived: bytes) -> None:
-        """Decide what becomes of the body: there is none, it is small or all here, or it is an upload to be judged."""
+        """Decide what becomes of the body: there is none, it is small or all here, or an upload is to be judged."""
         self._left = int(self.headers.get("CONTENT_LENGTH", 0))
         if not self._left and not self._chunked:
             self.completed = True
@@ -159,34 +149,35 @@ class Request:
         self.body_started = time.monotonic()
         whole = not self._chunked and len(arrived) >= self._left
         if self.command == "POST" and self.path == UPLOAD_PATH and not whole:
-            self._body = self.reception = self._admit(self)
+            self.reception = self._admit(self)
             self.reception.check()
         elif self._left > SMALL_BODY:
             raise TooLarge(f"Only uploads may be larger than {SMALL_BODY} bytes.")
-        else:
-            self._body = SmallBody()
         expected = self.headers.get("EXPECT", "").lower() == "100-continue" and self.version == "1.1"
         self.expects_continue = expected and not arrived
 
     def _receive_body(self, data: bytes) -> bytes:
         """Take bytes of the body; return what follows it."""
         if self._chunked:
-            piece, rest = self._chunked.read_chunks(data)
-            self.completed = self._chunked.ended
+            content, rest = self._chunked.read_chunks(data)
+            self.completed, self.cut_short = self._chunked.ended, self._chunked.overrun
         else:
-            piece, rest = data[: self._left], data[self._left :]
-            self._left -= len(piece)
+            content, rest = data[: self._left], data[self._left :]
+            self._left -= len(content)
             self.completed = not self._left
-        self.body_bytes_received += len(piece)
-        if self._body and piece:
-            self._body.append(piece)
+        self.body_bytes_received += len(content)
+        if self.reception:
+            self.reception.feed(content)
+        elif self.body_bytes_received > SMALL_BODY:
+            raise TooLarge(f"Only uploads may be larger than {SMALL_BODY} bytes.")
+        else:
+            self._small_body.append(content)
         if self._chunked and self.completed:
-            self.cut_short = self.cut_short or self._chunked.overrun
             self._chunked.release()
         return rest
 
     def _refuse(self, error: Exception) -> None:
-        """End the request here, to be answered with `error`: by the view, which also logs what nobody foresaw, or by us."""
+        """End the request here, to be answered with `error`; one that nobody foresaw is for the view to log."""
         if self.reception:
             self.reception.error = error
         elif isinstance(error, ApiError):

@@ -1,9 +1,9 @@
 """The threads of the server: one leads, the others stand by.
 
-The leader turns the I/O loop and answers what has arrived itself, so that a small request is read, answered and sent by
-one thread: handing it to another costs more than answering it, for two threads in turn pull every object through the
-caches of two cores. Nobody waits for a slow answer: a task that is known to be long begins with passing the lead on, and
-when one takes longer than PATIENCE a thread that stands by takes the loop over.
+The leader turns the I/O loop and answers what has arrived itself, so that a small request is read, answered and sent
+by one thread: handing it to another costs more than answering it, for two threads in turn pull every object through the
+caches of two cores. Nobody waits for a slow answer: a task that is known to be long begins with passing the lead on,
+and when one takes longer than PATIENCE a thread that stands by takes the loop over.
 """
 
 import logging
