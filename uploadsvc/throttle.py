@@ -124,7 +124,7 @@ class LoginThrottle:
     def __init__(self, threads: int) -> None:
         self._storage = BoundedMemory()
         self._limiter = MovingWindowRateLimiter(self._storage)
-        self._places = threading.BoundedSemaphore(threads - 1)
+        self._places = threading.BoundedSemaphore(max(1, threads - 1))
         self._strangers = threading.BoundedSemaphore(max(1, threads - 2))
         # Of two threads one may check, so no place can be kept: there a known pair waits for the strangers' one.
         self._wait = _LAST_PLACE_WAIT if threads == 2 else 0.0  # noqa: PLR2004
