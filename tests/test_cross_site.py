@@ -556,7 +556,7 @@ def test_hsts_goes_with_https(make_app: Callable[..., Flask], path: str) -> None
 
 def raw(live: Live, request: bytes) -> tuple[int, dict[str, str], bytes]:
     """Send bytes as they are; return status, headers by name in lower case, body."""
-    with live.connect(timeout=5) as connection, http.client.HTTPResponse(connection) as answer:
+    with live.connect() as connection, http.client.HTTPResponse(connection) as answer:
         connection.sendall(request)
         answer.begin()
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from typing import Any
@@ -34,9 +34,10 @@ class BoundedMemory(Storage, MovingWindowSupport):
 
     STORAGE_SCHEME = None
 
-    def __init__(self, keys: int = _MAX_KEYS) -> None:
+    def __init__(self, keys: int = _MAX_KEYS, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
         self._keys = keys
+        self._clock = clock  # seconds since the epoch
         self._lock = threading.Lock()
         self._windows: OrderedDict[str, tuple[float, list[float]]] = OrderedDict()  # key: its end, its tries
         self._counters: OrderedDict[str, tuple[float, int]] = OrderedDict()  # key: its end, its count
@@ -48,7 +49,7 @@ class BoundedMemory(Storage, MovingWindowSupport):
 
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Count `amount` tries; tell whether no more than `limit` lie within the last `expiry` seconds."""
-        moment = time.time()
+        moment = self._clock()
         with self._lock:
             _, former = self._windows.pop(key, (0.0, []))
             tries = [then for then in former if then > moment - expiry]
@@ -61,7 +62,7 @@ class BoundedMemory(Storage, MovingWindowSupport):
 
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
         """Return the time of the window's first try and the number of its tries."""
-        moment = time.time()
+        moment = self._clock()
         with self._lock:
             _, former = self._windows.get(key, (0.0, []))
         tries = [then for then in former if then > moment - expiry]
@@ -69,7 +70,7 @@ class BoundedMemory(Storage, MovingWindowSupport):
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         """Add to a counter that ends `expiry` seconds after it began; return it."""
-        moment = time.time()
+        moment = self._clock()
         with self._lock:
             end, count = self._counters.pop(key, (0.0, 0))
             end, count = (end, count) if end > moment else (moment + expiry, 0)
@@ -81,12 +82,12 @@ class BoundedMemory(Storage, MovingWindowSupport):
         """Return a counter; one that has ended is 0."""
         with self._lock:
             end, count = self._counters.get(key, (0.0, 0))
-        return count if end > time.time() else 0
+        return count if end > self._clock() else 0
 
     def get_expiry(self, key: str) -> float:
         """Return when a counter ends, as seconds since the epoch."""
         with self._lock:
-            return self._counters.get(key, (time.time(), 0))[0]
+            return self._counters.get(key, (self._clock(), 0))[0]
 
     def clear(self, key: str) -> None:
         """Forget a window or a counter."""
