@@ -126,6 +126,7 @@ FOREIGN: list[dict[str, str]] = [
     {"Sec-Fetch-Site": "cross-site"},
     {"Sec-Fetch-Site": "same-site"},
     {"Sec-Fetch-Site": "cross-site", "Origin": OWN},
+    {"Sec-Fetch-Site": "some-future-value", "Origin": OWN},
     {"Origin": EVIL},
     {"Origin": "null"},
 ]
@@ -162,6 +163,12 @@ REFUSED: list[dict[str, str]] = [
     {"Origin": "http://evil.test/localhost"},
     {"Origin": "localhost"},
     {"Origin": "http://127.0.0.1:4001"},
+    {"Origin": "https://localhost"},
+    {"Origin": "https://127.0.0.1:4000"},
+    {"Origin": "ftp://localhost"},
+    {"Sec-Fetch-Site": ""},
+    {"Sec-Fetch-Site": "Same-Origin"},
+    {"Sec-Fetch-Site": "same-origin, cross-site"},
 ]
 
 
@@ -169,7 +176,7 @@ REFUSED: list[dict[str, str]] = [
 def test_an_unsafe_request_from_another_site_is_refused(
     alice: Person, unchanged: Callable[[], Any], headers: dict[str, str]
 ) -> None:
-    """B6: by Sec-Fetch-Site, else by Origin against the own host; even with a good token, and nothing is kept."""
+    """B6, K21: by Sec-Fetch-Site, known or unknown, else by Origin with its scheme; even with a good token."""
     with unchanged():
         assert error(alice.send(multipart(part()), headers=headers)) == (403, "cross_site")
 
@@ -188,6 +195,45 @@ OWN_PAGES: list[dict[str, str]] = [
 def test_an_unsafe_request_from_our_page_or_from_a_script_passes(alice: Person, headers: dict[str, str]) -> None:
     """B6: the own host, PUBLIC_URL, or no word about where it came from."""
     assert alice.send(multipart(part()), headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("public_url", "origin", "status"),
+    [
+        ("https://files.example.org", "https://files.example.org", 200),
+        ("https://files.example.org:443", "https://files.example.org", 200),
+        ("https://files.example.org", "http://files.example.org", 403),
+        ("http://files.example.org:80", "http://files.example.org", 200),
+        ("http://files.example.org", "https://files.example.org", 403),
+    ],
+)
+def test_the_public_origin_counts_with_its_scheme(
+    make_app: Callable[..., Flask], alice: Person, public_url: str, origin: str, status: int
+) -> None:
+    """K21: behind a proxy the request comes by another name; a page of the same name over plain http is not ours."""
+    client = make_app(PUBLIC_URL=public_url).test_client(use_cookies=False)
+    answer = client.post(LOGIN, json=ALICE, headers={"Origin": origin, "Host": "10.0.0.5:4000"})
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(("scheme", "status"), [("https", 200), ("http", 403)])
+def test_the_own_host_counts_with_the_scheme_that_the_proxy_tells(live_proxy: Live, scheme: str, status: int) -> None:
+    """K21: with TRUSTED_PROXY the request's scheme is the one that the browser used."""
+    headers = {
+        "Host": "files.example.org",
+        "Origin": f"{scheme}://files.example.org",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-For": "192.0.2.1",
+        "Content-Type": "application/json",
+    }
+    body = json.dumps({"email": "admin@localhost", "password": PASSWORD}).encode()
+    assert live_proxy.request("POST", LOGIN, body, headers)[0] == status
+
+
+@pytest.fixture
+def live_proxy(start: Callable[..., Live]) -> Live:
+    """A server whose trusted proxy is the test itself, and that knows no name of its own."""
+    return start(TRUSTED_PROXY="127.0.0.1")
 
 
 def test_without_a_word_about_the_site_the_token_decides(client: FlaskClient, visitor: FlaskClient) -> None:
@@ -247,6 +293,33 @@ def test_only_the_exact_origin_is_allowed(sister: FlaskClient, origin: str) -> N
         assert cors_headers(sister.get(path, headers={"Origin": origin})) == {}
     assert cors_headers(sister.options(UPLOAD, headers={"Origin": origin} | PREFLIGHT)) == {}
     assert error(sister.post(LOGIN, json=ALICE, headers={"Origin": origin})) == (403, "cross_site")
+
+
+@pytest.mark.parametrize("origins", [APP, f"https://other.example.com, {APP}"])
+@pytest.mark.parametrize("origin", [None, APP, EVIL, "null"])
+def test_what_depends_on_the_origin_says_so(make_app: Callable[..., Flask], origins: str, origin: str | None) -> None:
+    """K21: answers, refusals and preflights alike, for whom they allow or not and for one origin as for two."""
+    client, headers = make_app(FRONTEND_URL=origins).test_client(), {"Origin": origin} if origin else {}
+    answers = [
+        client.get("/api/limits", headers=headers),
+        client.get("/api/documents", headers=headers),
+        client.get("/api/nothing", headers=headers),
+        client.get(LOGIN, headers=headers),
+        client.post(LOGIN, data=b"{", content_type="application/json", headers=headers),
+        client.options(UPLOAD, headers=headers | PREFLIGHT),
+    ]
+    assert [answer.vary.as_set() for answer in answers] == [{"origin"}] * len(answers)
+
+
+def test_a_host_that_is_not_ours_is_refused_depending_on_the_origin_too(make_app: Callable[..., Flask]) -> None:
+    """K21: also where no route was looked for."""
+    client = make_app(FRONTEND_URL=APP, TRUSTED_HOSTS="files.example.org").test_client()
+    assert "Origin" in client.get("/api/limits", headers={"Host": "evil.test", "Origin": APP}).vary
+
+
+def test_without_cors_nothing_depends_on_the_origin(client: FlaskClient) -> None:
+    """K21: a cache is not told to keep copies that would all be the same."""
+    assert "Vary" not in client.get("/api/limits", headers={"Origin": APP}).headers
 
 
 @pytest.mark.parametrize("origin", [APP, "https://other.example.com"])
@@ -347,6 +420,7 @@ API_ERRORS = {
     "403": (("POST", LOGIN), {"json": ALICE, "headers": {"Origin": EVIL}}, 403, "cross_site"),
     "404": (("GET", "/api/nothing"), {}, 404, "not_found"),
     "404 trailing slash": (("GET", "/api/documents/"), {}, 404, "not_found"),
+    "404 two slashes in the API": (("GET", "/api//documents"), {}, 404, "not_found"),
     "404 not UTF-8": (("GET", "/api/%ff"), {}, 404, "not_found"),
     "405": (("GET", LOGIN), {}, 405, "method_not_allowed"),
     "413": (("POST", LOGIN), {"data": b"x" * 20_000, "content_type": "application/json"}, 413, "too_large"),
@@ -359,7 +433,8 @@ PAGES = {
     "limits": (("GET", "/api/limits"), {}, 200, ""),
     "healthz": (("GET", "/healthz"), {}, 200, ""),
     "options": (("OPTIONS", UPLOAD), {}, 200, ""),
-    "a redirect": (("GET", "//api//limits"), {}, 308, ""),
+    "the page without a path": (("GET", "//localhost"), {}, 200, ""),
+    "404 two slashes": (("GET", "/js//main.js"), {}, 404, "not_found"),
     "404 page": (("GET", "/nothing.html"), {}, 404, "not_found"),
     "404 above": (("GET", "/../wsgi.py"), {}, 404, "not_found"),
     "405 page": (("POST", "/"), {}, 405, "method_not_allowed"),
@@ -415,6 +490,51 @@ def test_a_host_that_is_not_ours_is_refused_in_json(make_app: Callable[..., Flas
     assert_headers(lower(answer), api=True)
 
 
+@pytest.mark.parametrize("host", ["files.example.org", "Files.Example.ORG", "FILES.example.org:4000"])
+@pytest.mark.parametrize("trusted", ["files.example.org", "other.test, FILES.Example.org", ".Example.org"])
+def test_a_hosts_name_has_no_case(make_app: Callable[..., Flask], trusted: str, host: str) -> None:
+    """K21: neither in the setting nor in the request (RFC 9110 §4.2.3)."""
+    client = make_app(TRUSTED_HOSTS=trusted).test_client()
+    assert client.get("/api/limits", headers={"Host": host}).status_code == 200
+    assert client.get("/api/limits", headers={"Host": host + ".evil.test"}).status_code == 400
+
+
+def test_an_upload_to_a_name_in_capitals_is_stored(start: Callable[..., Live]) -> None:
+    """K21: the streaming server judges the host when the headers are there."""
+    live = start(TRUSTED_HOSTS="localhost")
+    headers = {"Host": "LocalHost:4000", "Content-Type": "application/json"}
+    body = json.dumps({"email": "admin@localhost", "password": PASSWORD}).encode()
+    status, _, answer = live.request("POST", LOGIN, body, headers)
+    assert status == 200
+    headers = {"Host": "LOCALHOST", "Authorization": f"Bearer {json.loads(answer)['accessToken']}"}
+    assert live.upload(headers)[0] == 200
+    assert live.upload(headers | {"Host": "evil.test"})[0] == 400
+
+
+def untidy(path: str) -> set[str]:
+    """Addresses that a router might want to tidy up by a redirect."""
+    doubled = {path[:at] + "/" + path[at:] for at, letter in enumerate(path) if letter == "/"}
+    return doubled | {path + "/", path + "//", path.rstrip("/") or "//", "/." + path, path + "?x=//evil.test"}
+
+
+def test_no_address_is_answered_with_a_redirect(app: Flask, alice: Person) -> None:
+    """P6: it would be built from the Host that the client sent; what is not exactly an address is 404 in JSON."""
+    for path, _ in every_path(app):
+        for other in untidy(path):
+            for method in ("GET", "POST"):
+                environ = {"PATH_INFO": other.partition("?")[0], "HTTP_HOST": "evil.test"}
+                with alice.request(method, "/", environ_overrides=environ) as answer:
+                    assert not 300 <= answer.status_code < 400, (method, other)
+                    assert answer.status_code < 400 or answer.mimetype == "application/json"
+                    assert "evil.test" not in str(answer.headers), (method, other)
+
+
+def test_an_absolute_target_without_a_path_is_the_page(live: Live) -> None:
+    """P6: RFC 9112 §3.2.2 takes it for a slash."""
+    status, headers, _ = raw(live, b"GET http://evil.test HTTP/1.1\r\nHost: evil.test\r\n\r\n")
+    assert (status, headers.get("location")) == (200, None)
+
+
 def test_a_download_bears_the_headers(alice: Person) -> None:
     """B9: with a policy of its own, under which nothing runs."""
     [file] = alice.upload().get_json()["files"]
@@ -436,7 +556,7 @@ def test_hsts_goes_with_https(make_app: Callable[..., Flask], path: str) -> None
 
 def raw(live: Live, request: bytes) -> tuple[int, dict[str, str], bytes]:
     """Send bytes as they are; return status, headers by name in lower case, body."""
-    with live.connect(timeout=5) as connection, http.client.HTTPResponse(connection) as answer:
+    with live.connect() as connection, http.client.HTTPResponse(connection) as answer:
         connection.sendall(request)
         answer.begin()
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()

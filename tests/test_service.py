@@ -217,7 +217,7 @@ def test_the_first_start_makes_one_account_and_prints_its_password_once(start: C
     first = start(ADMIN_PASSWORD="")
     [password] = until(lambda: printed_passwords(first))
     assert len(password) >= 12 and first.login(password=password)
-    assert "users passwd admin@localhost" in first.log.read_text()
+    assert ".venv/bin/flask --app wsgi users passwd admin@localhost" in first.log.read_text()
     first.stop()
     again = start(ADMIN_PASSWORD="")
     assert again.login(password=password) and accounts(again) == [("admin@localhost",)]
@@ -954,7 +954,10 @@ def test_a_reused_refresh_token_is_one_security_event(alice: Person, log: io.Str
         tokens.append(alice.client.post("/api/auth/refresh", json={"refresh": tokens[-1]}).get_json()["refresh"])
     reused = alice.client.post("/api/auth/refresh", json={"refresh": tokens[0]})
     assert reused.status_code == 401
-    assert events(log) == [("refresh_token_reused", 1, reused.headers["X-Request-ID"])]
+    assert events(log) == [
+        ("login_succeeded", 1, answer.headers["X-Request-ID"]),
+        ("refresh_token_reused", 1, reused.headers["X-Request-ID"]),
+    ]
     assert alice.client.post("/api/auth/refresh", json={"refresh": tokens[-1]}).status_code == 401
 
 

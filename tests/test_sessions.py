@@ -168,6 +168,61 @@ def test_another_scheme_leaves_the_cookies_to_decide(visitor: FlaskClient, path:
     assert visitor.open(path, method=method, headers={"Authorization": "Basic x"}).status_code == 200
 
 
+# --- a sign-in where there is a session already
+
+
+def test_a_sign_in_takes_the_place_of_the_browsers_session(visitor: FlaskClient) -> None:
+    """K18: the old one ends at once, for its access token and its refresh token (ASVS 7.2.4)."""
+    access, refresh = access_token(visitor), refresh_token(visitor)
+    assert visitor.post(LOGIN, json=ALICE).status_code == 200
+    stranger = visitor.application.test_client(use_cookies=False)
+    assert error(stranger.get("/api/documents", headers=bearer(access))) == (401, "session_ended")
+    assert error(exchanged(visitor.application, refresh)) == (401, "session_ended")
+    assert visitor.get("/api/documents").status_code == 200
+
+
+@pytest.mark.parametrize("lost", ["token", "refresh_token"])
+def test_either_cookie_names_the_session_to_end(visitor: FlaskClient, lost: str) -> None:
+    """K18: the access token's has usually expired when somebody signs in again."""
+    access = access_token(visitor)
+    visitor.delete_cookie(lost, path="/" if lost == "token" else "/api/auth")
+    assert visitor.post(LOGIN, json=ALICE).status_code == 200
+    stranger = visitor.application.test_client(use_cookies=False)
+    assert error(stranger.get("/api/documents", headers=bearer(access))) == (401, "session_ended")
+
+
+def test_somebody_elses_session_in_the_browser_ends_too(visitor: FlaskClient, bob: Person) -> None:
+    """K18: two people at one machine; the cookies of the first would be lost with his session still alive."""
+    access = access_token(visitor)
+    answer = visitor.post(LOGIN, json={"email": bob.email, "password": PASSWORD})
+    assert answer.get_json()["user"]["email"] == bob.email
+    stranger = visitor.application.test_client(use_cookies=False)
+    assert error(stranger.get("/api/documents", headers=bearer(access))) == (401, "session_ended")
+
+
+def test_a_refused_sign_in_ends_nothing(visitor: FlaskClient) -> None:
+    """K18: only a right password does."""
+    assert visitor.post(LOGIN, json=ALICE | {"password": "something-wrong"}).status_code == 401
+    assert visitor.get("/api/documents").status_code == 200
+
+
+def test_a_scripts_sign_in_ends_no_session(alice: Person, visitor: FlaskClient) -> None:
+    """K18: a Bearer token does not name a session to replace, and other browsers' sessions are not touched."""
+    assert alice.post(LOGIN, json=ALICE).status_code == 200
+    assert alice.get("/api/documents").status_code == 200
+    assert visitor.get("/api/documents").status_code == 200
+
+
+@pytest.mark.parametrize("token", ["", "a.b.c", "é", "W10.W10.W10", "x" * 4000])
+def test_rubbish_in_the_cookies_does_not_keep_anybody_out(alice: Person, client: FlaskClient, token: str) -> None:
+    """K18: nor does a session that has ended, or one token in the place of the other."""
+    for value in (token, alice.tokens["accessToken"]):
+        client.set_cookie("token", token)
+        client.set_cookie("refresh_token", value, path="/api/auth")
+        assert client.post(LOGIN, json=ALICE).status_code == 200
+    assert alice.get("/api/documents").status_code == 200
+
+
 # --- logout
 
 

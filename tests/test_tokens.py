@@ -55,7 +55,11 @@ def as_public_key(claims: Claims) -> str:
     return with_signature(SECRET, name="RS256")(claims)
 
 
-DEEP = b'{"alg":"HS256","x":' + b"[" * 4_000 + b"]" * 4_000 + b"}"
+def deep(levels: int) -> bytes:
+    return b'{"alg":"HS256","x":' + b"[" * levels + b"]" * levels + b"}"
+
+
+DEEP = deep(4_000)
 NOW = int(time.time())
 
 BAD: dict[str, Maker] = {
@@ -87,6 +91,10 @@ BAD: dict[str, Maker] = {
     "nested header": lambda claims: spelled(DEEP, json.dumps(claims).encode()),
     "nested payload": lambda _: spelled(b'{"alg":"HS256"}', DEEP),
     "nested, unsigned": lambda _: spelled(b'{"alg":"HS256"}', DEEP).rpartition(".")[0] + ".x",
+    "header a little too nested": lambda claims: spelled(deep(8), json.dumps(claims).encode()),
+    "payload a little too nested": with_claims(x=[[[[[[[[1]]]]]]]]),
+    "header nested in UTF-16": lambda claims: spelled(deep(100).decode().encode("utf-16"), json.dumps(claims).encode()),
+    "too long": with_claims(x="x" * 4096),
     "header a list": lambda claims: spelled(b"[]", json.dumps(claims).encode()),
     "payload a list": lambda _: spelled(b'{"alg":"HS256"}', b"[]"),
     "payload not JSON": lambda _: spelled(b'{"alg":"HS256"}', b"\xff{"),
@@ -147,6 +155,13 @@ def test_the_forger_can_make_good_tokens(browser: FlaskClient) -> None:
     access = with_claims()(claims_of(cookie(browser, "token")))
     assert browser.get("/api/documents", headers={"Authorization": f"Bearer {access}"}).status_code == 200
     assert browser.post(REFRESH, json={"refresh": with_claims()(refresh_claims(browser))}).status_code == 200
+
+
+def test_what_lies_within_the_bounds_is_left_to_the_library(alice: Person) -> None:
+    """A11: eight brackets and 4096 characters are no fault by themselves: the bounds only stand before the parser."""
+    claims = claims_of(alice.tokens["accessToken"])
+    for token in (spelled(deep(7), json.dumps(claims).encode()), with_claims(x="x" * 2_000)(claims)):
+        assert alice.client.get("/api/documents", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
 # --- the doors of the access token

@@ -19,6 +19,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.config.from_mapping(settings)
     app.config.from_mapping(config.flask_settings(settings))
     app.extensions["storage"] = LocalStorage(settings["UPLOADS_DIR"], settings["MIN_FREE_BYTES"])
+    guard.prepare(app)
     telemetry.init_app(app)
     extensions.init_app(app)
     errors.init_app(app)
@@ -38,7 +39,8 @@ def _serve_client(app: Flask, folder: Path) -> None:
     def send(name: str) -> Response:
         return send_from_directory(folder, name, max_age=None)
 
-    app.add_url_rule("/", "web", send, defaults={"name": "index.html"})
+    # Not strict: an absolute target may lack its path (RFC 9112 §3.2.2), and a redirect would name the client's Host.
+    app.add_url_rule("/", "web", send, defaults={"name": "index.html"}, strict_slashes=False)
     for file in folder.rglob("*"):
         if file.is_file():
             name = file.relative_to(folder).as_posix()

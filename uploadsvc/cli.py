@@ -160,7 +160,7 @@ def _make_first_account() -> None:
     except BadRequest as error:
         raise ConfigError(f"ADMIN_EMAIL or ADMIN_PASSWORD cannot be used: {error.message}") from error
     shown = "the password in ADMIN_PASSWORD" if given else password
-    click.echo(f"First account: {email} with {shown}\nTo set another: flask --app wsgi users passwd {email}")
+    click.echo(f"First account: {email} with {shown}\nTo set another: .venv/bin/flask --app wsgi users passwd {email}")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 _MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its output
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _SAMPLE_SECRETS = {"your-secret-key", "change-me"}
 
 
@@ -39,7 +40,8 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 def _origin(text: str) -> str:
     if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?", text, re.IGNORECASE):
         raise ValueError(f"must be an exact origin such as https://files.example.org, not {text!r}")
-    return text.lower()
+    scheme, _, host = text.lower().partition("://")
+    return f"{scheme}://{host.removesuffix(_DEFAULT_PORTS[scheme])}"  # as a browser writes it (RFC 6454 §6.2)
 
 
 def _utf8(text: str) -> str:

@@ -26,10 +26,20 @@ def cost(stored: str) -> int:
 
 
 def is_right(stored: str | None, password: str, rounds: int) -> bool:
-    """Tell whether `password` belongs to the hash; without a hash the answer is no, in the same time."""
+    """Tell whether `password` belongs to the hash; every no takes as long as one check at cost `rounds`.
+
+    Without a hash a hash of nobody's is checked. After a wrong password against a cheaper hash, nobody's hashes make
+    up the difference: one check at each cost from the hash's own up to the one below `rounds`, because
+    2^c + (2^c + 2^(c+1) + … + 2^(r-1)) = 2^r. A hash costlier than `rounds` takes its own, longer time.
+    """
     secret = password.encode()
-    matches = bcrypt.checkpw(secret[:MAX_BYTES], (stored or _nobodys(rounds)).encode())
-    return matches and stored is not None and len(secret) <= MAX_BYTES
+    start = secret[:MAX_BYTES]
+    matches = bcrypt.checkpw(start, (stored or _nobodys(rounds)).encode())
+    if matches and stored is not None and len(secret) <= MAX_BYTES:
+        return True
+    for step in range(cost(stored) if stored else rounds, rounds):
+        bcrypt.checkpw(start, _nobodys(step).encode())
+    return False
 
 
 def check_new(password: str, email: str) -> None:
@@ -76,11 +86,13 @@ def _mask(secret: str, purpose: str, tag: str) -> int:
     return int(derive(secret, f"{purpose} mask", tag)[:16], 16)
 
 
-@cache
 def _nobodys(rounds: int) -> str:
-    return hashed("nobody has this password", rounds)
+    """Return what looks like a hash and is none: a salt and a digest of zeros, which no password can be found for."""
+    return f"$2b${rounds:02}${'.' * 53}"
 
 
 @cache
 def _common() -> frozenset[str]:
-    return frozenset(Path(__file__).with_name("common_passwords.txt").read_text(encoding="utf-8").split())
+    """Return the list, read at the first new password; its lines that begin with "# " name source and licence."""
+    lines = Path(__file__).with_name("common_passwords.txt").read_text(encoding="utf-8").splitlines()
+    return frozenset(line for line in lines if not line.startswith("# "))

@@ -7,15 +7,18 @@ import sqlite3
 import threading
 import time
 from contextlib import suppress
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NoReturn
 
-from flask import Flask
+from flask import Flask, Response, request
 from flask.json.provider import DefaultJSONProvider
 from flask_cors import CORS
 from flask_jwt_extended import JWTManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
+from jwt import DecodeError
+from jwt.utils import base64url_decode
 from sqlalchemy import MetaData, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import DeclarativeBase
@@ -40,9 +43,36 @@ class Model(DeclarativeBase):
     )
 
 
+class BoundedTokens(JWTManager):
+    """Refuses a token that cannot be ours before PyJWT parses it, wherever it came from.
+
+    How deep PyJWT can read depends on the interpreter's version and stack; this bound does not.
+    """
+
+    def _decode_jwt_from_config(self, encoded_token: str, *args: Any, **options: Any) -> dict[str, Any]:
+        # The one method of the library that every token passes: header, cookie and body.
+        if len(encoded_token) > _MAX_TOKEN or max(map(_brackets, encoded_token.split(".")[:2])) > _MAX_BRACKETS:
+            raise DecodeError("longer or more nested than any of ours")
+        claims: dict[str, Any] = super()._decode_jwt_from_config(encoded_token, *args, **options)
+        return claims
+
+
+_MAX_TOKEN = 4096  # characters, as many as a cookie may have; ours have about 400
+_MAX_BRACKETS = 8  # in a token's header or its claims, so nesting is no deeper; ours have one
+
+
+def _brackets(segment: str) -> int:
+    """Count the brackets that open in a token's segment; PyJWT itself refuses what is no base64."""
+    try:
+        text = base64url_decode(segment)
+    except ValueError:
+        return 0
+    return text.count(b"[") + text.count(b"{")
+
+
 db = SQLAlchemy(model_class=Model, session_options={"expire_on_commit": False})
 migrate = Migrate(render_as_batch=True)
-jwt = JWTManager()
+jwt = BoundedTokens()
 cors = CORS()
 
 
@@ -52,19 +82,27 @@ class StrictJSON(DefaultJSONProvider):
     sort_keys = False
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
-        """Parse `s`; raise ValueError for NaN, NUL, lone surrogates and nesting beyond the interpreter's depth."""
-        try:
-            value = super().loads(s, parse_constant=_no_constant, **kwargs)
-        except RecursionError as error:
-            raise ValueError("nested too deeply") from error
-        text = json.dumps(value, ensure_ascii=False)
-        if _NUL.search(text):
+        """Parse `s`, UTF-8 if bytes (RFC 8259 §8.1); raise ValueError for NaN, NUL, lone surrogates, deep nesting."""
+        text = s if isinstance(s, str) else s.decode("utf-8-sig")
+        if _depth(text) > _MAX_DEPTH:
+            raise ValueError("nested too deeply")
+        value = super().loads(text, parse_constant=_no_constant, **kwargs)
+        again = json.dumps(value, ensure_ascii=False)
+        if _NUL.search(again):
             raise ValueError("holds a NUL character")
-        text.encode()  # a lone surrogate is a UnicodeEncodeError, which is a ValueError
+        again.encode()  # a lone surrogate is a UnicodeEncodeError, which is a ValueError
         return value
 
 
+_MAX_DEPTH = 32  # of lists and objects; our own bodies need 3. The interpreter's depth differs from version to version
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)  # one without an end takes all, so that time is linear
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # as json.dumps writes it
+
+
+def _depth(text: str) -> int:
+    """Return how deep lists and objects are nested, brackets in strings left out."""
+    brackets = re.findall(r"[\[\]{}]", _STRING.sub("", text))
+    return max(accumulate((1 if bracket in "[{" else -1 for bracket in brackets), initial=0))
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -86,10 +124,19 @@ def init_app(app: Flask) -> None:
             origins=app.config["FRONTEND_URL"],
             supports_credentials=True,
             always_send=False,
+            vary_header=False,  # it adds the header only where it allows an origin
             allow_headers=["Authorization", "X-CSRF-Token", "Idempotency-Key", "Content-Type"],
             expose_headers=["X-Request-ID", "Retry-After", "Content-Disposition"],
             max_age=600,
         )
+        app.after_request(_vary_by_origin)
+
+
+def _vary_by_origin(response: Response) -> Response:
+    """Keep a cache from giving one origin's answer to another, refusals and preflights too (Fetch §CORS protocol)."""
+    if request.path.startswith("/api/"):
+        response.vary.add("Origin")
+    return response
 
 
 class WriteGate:

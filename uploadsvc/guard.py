@@ -1,20 +1,58 @@
-"""What is refused before any view sees it: headers that a library would stumble over, and other sites' requests."""
+"""What is refused before any view sees it: strange headers, other hosts' names, other sites' requests.
 
+The refusals that may be an attack are security events (ASVS 5.0 §16.3).
+"""
+
+import logging
 import re
+from typing import Any
 
-from flask import Flask, current_app, g, request
+from flask import Flask, Request, Response, current_app, g, request
 
-from .errors import ApiError, CrossSite, CsrfFailed, InternalError, Unauthorized
+from .errors import ApiError, CrossSite, CsrfFailed, InternalError, TooManyRequests, Unauthorized, answer
+
+security = logging.getLogger("uploadsvc.security")
 
 REFUSAL = "uploadsvc.refusal"  # in the WSGI environment, from a server that refuses the request itself
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+_OWN_SITE = {"same-origin", "none"}  # none: typed, or a bookmark (Fetch Metadata §2.3)
+_EVENTS = {CsrfFailed: "csrf_refused", CrossSite: "cross_site_refused", TooManyRequests: "throttled"}
+
+
+class AnyCaseHost(Request):
+    """A request whose Host is in lower case, as TRUSTED_HOSTS are: a host's name has no case (RFC 9110 §4.2.3)."""
+
+    def __init__(self, environ: dict[str, Any], *args: Any, **options: Any) -> None:
+        if "HTTP_HOST" in environ:
+            environ["HTTP_HOST"] = environ["HTTP_HOST"].lower()
+        super().__init__(environ, *args, **options)
+
+
+def prepare(app: Flask) -> None:
+    """Read hosts without their case and never redirect; to be called before the first route is added.
+
+    Werkzeug's redirects to a tidier address name the client's Host as ours; what is not exactly one of our addresses
+    is not found.
+    """
+    app.request_class = AnyCaseHost
+    app.url_map.merge_slashes = False
+    app.url_map.redirect_defaults = False
 
 
 def init_app(app: Flask) -> None:
-    """Have every request looked at first."""
+    """Have every request looked at first, and every suspicious refusal told."""
     app.before_request(_refuse_what_the_server_refuses)
     app.before_request(_refuse_strange_headers)
     app.before_request(_refuse_cross_site)
+    for error in _EVENTS:
+        app.register_error_handler(error, refused)
+
+
+def refused(error: ApiError) -> Response:
+    """Log the security event that `error` is, without a name, and answer it."""
+    event = next(name for kind, name in _EVENTS.items() if isinstance(error, kind))
+    security.warning(event, extra={"user_id": g.get("user_id"), "remote_addr": request.remote_addr})
+    return answer(error)
 
 
 def _refuse_what_the_server_refuses() -> None:
@@ -48,6 +86,7 @@ def _refuse_cross_site() -> None:
     origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
     if origin in current_app.config["FRONTEND_URL"]:
         return
-    foreign = origin not in (None, current_app.config["PUBLIC_URL"]) and origin.partition("://")[2] != request.host
-    if site in ("cross-site", "same-site") or (site is None and foreign):
+    own = (None, current_app.config["PUBLIC_URL"], f"{request.scheme}://{request.host}")
+    foreign = origin not in own if site is None else site not in _OWN_SITE
+    if foreign:
         raise CrossSite("This request came from another site's page.")

@@ -60,12 +60,14 @@ class User(db.Model):  # type: ignore[name-defined]
 
     @staticmethod
     def verify(user: "User | None", password: str, rounds: int) -> bool:
-        """Tell whether `password` is right for an active `user`; the answer for nobody takes as long.
+        """Tell whether `password` is right for an active `user`; nobody and a disabled one are alike, in time too.
 
         A right password whose hash is cheaper than `rounds` is hashed anew.
         """
+        if user and not user.is_active:
+            user = None
         right = credentials.is_right(user.password_hash if user else None, password, rounds)
-        if not (right and user and user.is_active):
+        if not (right and user):
             return False
         if credentials.cost(user.password_hash) < rounds:
             user.password_hash = credentials.hashed(password, rounds)

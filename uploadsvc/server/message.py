@@ -7,6 +7,7 @@ the header block alone, and of chunks no more than can belong to this request.
 
 import re
 from itertools import islice
+from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -34,7 +35,7 @@ class Message:
         self._content: list[bytes] = []
         self._in_content = False
         self._wire = self._framing = self._size = 0
-        self._parser: HttpRequestParser | None = HttpRequestParser(self)
+        self._parser: Any = HttpRequestParser(self)
 
     def read_head(self, block: bytes) -> str:
         """Read a header block to its blank line and return the method; raise BadRequest or NotImplementedHere."""
