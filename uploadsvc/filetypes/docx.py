@@ -15,7 +15,10 @@ MAX_ENTRIES = 2000  # a book of a thousand pictures stays below
 MAX_DIRECTORY = 1 << 20  # bytes of central directory: 2000 entries with long names
 MAX_UNPACKED = 100 * 1024 * 1024  # bytes an archive may declare in all
 MAX_RATIO = 100  # declared over packed size: text packs 10 : 1, bombs 1000 : 1
-MAX_CONTENT_TYPES = 1 << 20  # bytes of [Content_Types].xml: real ones have some thousand
+MAX_CONTENT_TYPES = 128 * 1024  # bytes of [Content_Types].xml: real ones have 2 KiB, a thousand parts fill this
+MAX_ELEMENTS = MAX_ENTRIES + 100  # in it: each names a part, or one of some twenty extensions
+MAX_DEPTH = 2  # `Types` and what it lists (ECMA-376 Part 2, §7.2.3.2)
+MAX_ATTRIBUTES = 8  # of an element: it has two, and its namespaces are not counted
 
 _END = struct.Struct("<4s4H2LH")  # end of central directory record (APPNOTE §4.3.16)
 _LOCAL_HEADER = 30  # bytes of a local file header before its name (APPNOTE §4.3.7)
@@ -36,7 +39,7 @@ def inspect(file: IO[bytes], size: int) -> None:
             if len(members) != entries:
                 raise NotDocx("its directory is inconsistent")
             _check_members(members, directory_at)
-            parts = _parts(_content_types(archive))
+            parts = _ContentTypes(_content_types(archive)).parts
     except (zipfile.BadZipFile, zlib.error, expat.ExpatError, UnicodeError, NotImplementedError, EOFError) as error:
         raise NotDocx("the archive is damaged") from error
     except (LookupError, ValueError, struct.error) as error:  # LookupError: an unknown encoding too
@@ -105,19 +108,31 @@ def _content_types(archive: zipfile.ZipFile) -> bytes:
     return data
 
 
-def _parts(content_types: bytes) -> list[tuple[str, str]]:
-    """Return (part name, content type) of every entry, `Default` ones with an empty name."""
-    parts: list[tuple[str, str]] = []
+class _ContentTypes:
+    """What `[Content_Types].xml` lists: (part name, content type) of every element, without a name if no `Override`.
 
-    def element(name: str, attributes: dict[str, str]) -> None:
+    The first element too many ends it. Expat reads the attributes of one element before it tells of any: there
+    only the bytes bound the work, and they are handed over at once, as it begins a tag anew with every piece.
+    """
+
+    def __init__(self, document: bytes) -> None:
+        self.parts: list[tuple[str, str]] = []
+        self._depth = 0
+        parser = expat.ParserCreate(namespace_separator=" ")
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.StartDoctypeDeclHandler = self._doctype
+        parser.Parse(document, True)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH or len(self.parts) == MAX_ELEMENTS or len(attributes) > MAX_ATTRIBUTES:
+            raise NotDocx("its list of content types is not a usual one")
         part = attributes.get("PartName", "") if name == _OVERRIDE else ""
-        parts.append((part, attributes.get("ContentType", "")))
+        self.parts.append((part, attributes.get("ContentType", "")))
 
-    def doctype(*_: object) -> None:
+    def _end(self, _name: str) -> None:
+        self._depth -= 1
+
+    def _doctype(self, *_: object) -> None:
         raise NotDocx("its list of content types has a DOCTYPE")
-
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.StartElementHandler = element
-    parser.StartDoctypeDeclHandler = doctype
-    parser.Parse(content_types, True)
-    return parts
