@@ -16,13 +16,17 @@ _HEAD = 1024  # bytes within which readers look for a PDF's header (ISO 32000-1,
 _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
 _DROPPED = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line and paragraph separators
 _NAME_CHARS = 255  # code points kept of the name a person sees
-_RESERVED = re.compile(r'[<>:"|?*]')  # characters that other filesystems refuse in a name
+_WINDOWS_PATH = re.compile(r"(?:^|/)\s*(?:[A-Za-z]:\\|\\\\)")  # `C:\…` or `\\host\…`; else a backslash is a character
+_RESERVED = re.compile(r'[<>:"|?*\\]')  # characters that other filesystems refuse in a name
 
 
 def clean_name(name: str) -> str:
     """Return the name a person sees: its last path component in NFC, no control or bidi characters, 255 characters."""
     name = "".join(c for c in name if unicodedata.category(c) not in _DROPPED and c not in _BIDI)
-    name = unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1]).strip()
+    name = unicodedata.normalize("NFC", name)
+    if _WINDOWS_PATH.search(name):
+        name = name.replace("\\", "/")
+    name = name.rpartition("/")[2].strip()
     stem, dot, extension = name.rpartition(".")
     room = _NAME_CHARS - len(extension) - 1
     return stem[:room].rstrip() + dot + extension if stem and room > 0 else name[:_NAME_CHARS].rstrip()

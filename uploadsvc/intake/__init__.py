@@ -37,6 +37,7 @@ class Limits:
     overhead: int = 64 * 1024  # all that is not file content, which bounds what memory holds
     header_bytes: int = 4 * 1024  # of one part: a name of 255 characters needs 1 KiB
     header_lines: int = 8  # RFC 7578 knows three
+    preamble: int = 1024  # bytes before the first boundary, ignored (RFC 2046 §5.1.1): encoders send a line or two
 
     @property
     def request_bytes(self) -> int:
@@ -62,9 +63,10 @@ class Intake(Generic[S, R]):
         self._delimiter = b"\r\n--" + boundary.encode()
         self._stage, self._accept, self._limits = stage, accept, limits
         self._held = b"\r\n"  # received but not yet judged; the first delimiter needs no CRLF of its own
+        self._borrowed = True  # what is judged begins with a CRLF that is no content, but may be a delimiter's
         self._in_headers = self._ended = False
         self._gathered: list[bytes] = []
-        self._gathered_size = self._overhead = self._parts = 0
+        self._gathered_size = self._overhead = self._preamble = self._parts = 0
         self._coming: deque[Part] = deque()  # opened here, not yet reached by the library
         self._received: Received[S, R] = Received([], {})
         self._parser = Splitting(self._delimiter + b"\r\n", self._delimiter + b"--", False)
@@ -109,7 +111,8 @@ class Intake(Generic[S, R]):
                         raise Malformed("A part of the upload has too long a header.")
                     return data[at:]
                 self._open(data[at + 2 : end])
-                at, self._in_headers = end + 4, False
+                at = end + 2  # the blank line's CRLF is the delimiter's, where nothing stands in between
+                self._in_headers, self._borrowed = False, True
             mark = data.find(self._delimiter, at)
             after = mark + len(self._delimiter)
             if mark < 0 or len(data) < after + 2:
@@ -154,12 +157,15 @@ class Intake(Generic[S, R]):
         return FilePart(file, self._limits.file_bytes)
 
     def _content(self, piece: bytes) -> None:
-        """Pass on bytes of the open part."""
-        if not self._parts:
-            if piece:
-                raise Malformed("The upload does not begin with its boundary.")
+        """Pass on bytes of the open part, and ignore the few there may be before the first."""
+        if piece and self._borrowed:
+            self._borrowed, piece = False, piece[2:]
+        if self._parts:
+            self._gather(piece)
             return
-        self._gather(piece)
+        self._preamble += len(piece)
+        if self._preamble > self._limits.preamble:
+            raise Malformed("The upload does not begin with its boundary.")
 
     def _end_part(self, mark: bytes) -> None:
         """Have the open part judged to its end before anything after it is: the first fault in the body is told."""
