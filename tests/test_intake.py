@@ -33,6 +33,9 @@ class Memory:
         self.size += len(chunk)
         self.data += chunk
 
+    def close(self) -> None:
+        """Memory holds nothing open."""
+
     def discard(self) -> None:
         self.left = False
 

@@ -7,6 +7,7 @@ The client's name, type and bytes are claims; OWASP's File Upload Cheat Sheet is
 import codecs
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import IO
 
 from ..errors import UnsupportedType
@@ -58,8 +59,8 @@ class Candidate:
     def finish(self) -> None:
         """Judge what can only be judged once the last byte was fed."""
 
-    def inspect(self, file: IO[bytes], size: int) -> None:
-        """Judge the whole content, `size` bytes in a seekable file."""
+    def inspect(self, opened: Callable[[], IO[bytes]], size: int) -> None:
+        """Judge the whole content, `size` bytes in the seekable file that `opened` opens where that is needed."""
 
     def refuse(self, reason: str = "") -> UnsupportedType:
         """Return the error that names the file and says what it should have been."""
@@ -111,10 +112,11 @@ class Docx(Candidate):
         if self._left:
             raise self.refuse()
 
-    def inspect(self, file: IO[bytes], size: int) -> None:
+    def inspect(self, opened: Callable[[], IO[bytes]], size: int) -> None:
         """Judge the archive by its central directory and `[Content_Types].xml`."""
         try:
-            docx.inspect(file, size)
+            with opened() as file:
+                docx.inspect(file, size)
         except docx.NotDocx as error:
             raise self.refuse(f": {error}") from error
 

@@ -18,6 +18,9 @@ class Stage(Protocol):
     def write(self, chunk: bytes) -> None:
         """Append `chunk`."""
 
+    def close(self) -> None:
+        """Hold nothing open: the last byte was written."""
+
     def discard(self) -> None:
         """Leave nothing behind."""
 
@@ -83,6 +86,7 @@ class FilePart(Part):
     def finish(self) -> None:
         if not self._file.staged.size:
             raise Malformed(f"“{self._file.recogniser.filename}” is empty.")
+        self._file.staged.close()
         self._file.recogniser.finish()
 
 
