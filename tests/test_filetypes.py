@@ -582,6 +582,29 @@ def test_the_last_extension_decides(alice: Person, filename: str, shown: str | N
         assert answer.get_json()["files"][0]["filename"] == shown
 
 
+@pytest.mark.parametrize(
+    ("filename", "shown"),
+    [(".pdf", "“.pdf”"), ("\u2028.txt", "“.txt”"), ("\u2029\u202e .DOCX", "“.DOCX”"), ("C:\\\u2066.pdf", "“.pdf”")],
+)
+def test_a_name_with_nothing_before_its_ending_is_told_so(
+    alice: Person, unchanged: Callable[[], Any], filename: str, shown: str
+) -> None:
+    """E1, E4: what is dropped may be all there was; the sentence does not say that a TXT must be a TXT."""
+    with unchanged():
+        answer = alice.upload(filename)
+    assert answer.status_code == 415
+    assert answer.get_json()["message"].startswith(f"{shown} is an ending without a name")
+
+
+@pytest.mark.parametrize("filename", ["\u2028", "a.pdf/", "C:\\", " "])
+def test_a_name_with_nothing_left_is_told_so(alice: Person, unchanged: Callable[[], Any], filename: str) -> None:
+    """E1: there is no name to show, and none is shown."""
+    with unchanged():
+        answer = alice.upload(filename)
+    assert answer.status_code == 415
+    assert "“" not in answer.get_json()["message"]
+
+
 E1 = [
     ("../../x.pdf", "x.pdf"),
     ("/etc/x.pdf", "x.pdf"),

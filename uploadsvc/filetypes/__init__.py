@@ -23,8 +23,9 @@ _RESERVED = re.compile(r'[<>:"|?*\\]')  # characters that other filesystems refu
 
 def clean_name(name: str) -> str:
     """Return the name a person sees: its last path component in NFC, no control or bidi characters, 255 characters."""
-    name = "".join(c for c in name if unicodedata.category(c) not in _DROPPED and c not in _BIDI)
-    name = unicodedata.normalize("NFC", name)
+    if not (name.isascii() and name.isprintable()):  # most names are, and then have nothing to drop or to compose
+        name = "".join(c for c in name if unicodedata.category(c) not in _DROPPED and c not in _BIDI)
+        name = unicodedata.normalize("NFC", name)
     if _WINDOWS_PATH.search(name):
         name = name.replace("\\", "/")
     name = name.rpartition("/")[2].strip()
@@ -191,13 +192,17 @@ def accept(filename: str, declared: str) -> Candidate:
     """Return the candidate for a file named `filename` by the client and declared as media type `declared`.
 
     The last extension decides, whatever its case. An absent or generic declaration passes; another type's
-    raises UnsupportedType, as does a name without one of the listed extensions.
+    raises UnsupportedType, as does a name without one of the listed extensions, or with nothing before it.
     """
     name = clean_name(filename)
+    if not name:
+        raise UnsupportedType("A file in the upload has a name that cannot be shown. Give it another one.")
     stem, dot, extension = name.rpartition(".")
-    chosen = next((kind for kind in TYPES if stem and kind.extension == dot + extension.lower()), None)
+    chosen = next((kind for kind in TYPES if kind.extension == dot + extension.lower()), None)
     if chosen is None:
         raise UnsupportedType(f"“{name}” is not accepted: the file must be a PDF, DOCX or TXT.")
+    if not stem:
+        raise UnsupportedType(f"“{name}” is an ending without a name that can be shown. Give the file a name.")
     if declared not in ("", "application/octet-stream", chosen.mimetype):
         raise UnsupportedType(f"“{name}” was sent as another type than its name says. Send it as {chosen.mimetype}.")
     return chosen(name)
