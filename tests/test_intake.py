@@ -4,11 +4,14 @@ import random
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable
+from email.parser import Parser
 from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from streaming_form_data import StreamingFormDataParser
+from streaming_form_data.targets import ValueTarget
 
 from tests.conftest import BOUNDARY, CONTENT_TYPE, PDF, multipart, part
 from uploadsvc.errors import ApiError, InsufficientStorage, Malformed, TooLarge, UnsupportedType
@@ -249,6 +252,25 @@ def test_a_disk_that_fills_is_reported_as_such() -> None:
     with pytest.raises(InsufficientStorage):
         reader.feed([GOOD])
     assert not any(stage.left for stage in reader.staged)
+
+
+def test_no_header_is_read_by_an_email_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """D5, D8: the client's headers never are, and ours, whose reading took half of the time, is remembered."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise AssertionError("an e-mail parser was called")
+
+    monkeypatch.setattr(Parser, "parsestr", fail)
+    assert outcome(GOOD) == TABLE["two files and a field"][1]
+
+
+def test_the_library_still_reads_the_headers_of_others() -> None:
+    """D2: what is remembered is that one header; the library's own door works as ever in this process."""
+    target = ValueTarget()
+    reader = StreamingFormDataParser({"Content-Type": CONTENT_TYPE})
+    reader.register("b", target)
+    reader.data_received(GOOD)
+    assert (target.multipart_filename, target.value) == ("two.pdf", PDF)
 
 
 # Boundaries

@@ -15,16 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic
 
-from streaming_form_data._parser import _Parser as Splitting
-
 from ..errors import ApiError, Malformed, TooLarge, UnsupportedType
 from .headers import boundary_of, part_header
-from .parts import EmptyInput, FieldPart, FilePart, Part, R, Received, ReceivedFile, S, Splitter
+from .parts import EmptyInput, FieldPart, FilePart, Part, R, Received, ReceivedFile, S
+from .splitter import PART_HEADER, splitting
 
 __all__ = ["Intake", "Limits", "Received"]
 
 _GATHER = 8 * 1024  # bytes fed to the library at a time; below about 32 it fails on legal bodies
-_PART_HEADER = b"Content-Disposition:form-data;name=part\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -69,8 +67,7 @@ class Intake(Generic[S, R]):
         self._gathered_size = self._overhead = self._preamble = self._parts = 0
         self._coming: deque[Part] = deque()  # opened here, not yet reached by the library
         self._received: Received[S, R] = Received([], {})
-        self._parser = Splitting(self._delimiter + b"\r\n", self._delimiter + b"--", False)
-        self._parser.register("part", Splitter(self._coming))
+        self._parser = splitting(self._delimiter, self._coming)
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the body, in pieces of any size."""
@@ -140,7 +137,7 @@ class Intake(Generic[S, R]):
         self._count(len(block))
         name, filename, declared = part_header(block, self._limits.header_lines)
         self._coming.append(self._part(name, filename, declared))
-        self._gather(_PART_HEADER)
+        self._gather(PART_HEADER)
 
     def _part(self, name: str, filename: str | None, declared: str) -> Part:
         if declared.startswith("multipart/"):  # RFC 7578 §4.3 ended multipart/mixed

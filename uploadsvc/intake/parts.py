@@ -1,11 +1,8 @@
 """What one part of a body turns into: a staged file, a text field, or nothing."""
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
-
-from streaming_form_data.targets import BaseTarget
 
 from ..errors import Malformed, TooLarge
 
@@ -112,21 +109,3 @@ class EmptyInput(Part):
     def write(self, chunk: bytes) -> None:
         if chunk:
             raise Malformed("A file in the upload has no name.")
-
-
-class Splitter(BaseTarget):
-    """The library's one target: passes each part's bytes to the next part that the intake has opened."""
-
-    def __init__(self, coming: deque[Part]) -> None:
-        super().__init__()
-        self._coming = coming
-
-    def on_start(self) -> None:
-        self._part = self._coming.popleft()
-
-    def on_data_received(self, chunk: bytes) -> None:
-        if chunk:
-            self._part.write(chunk)
-
-    def on_finish(self) -> None:
-        self._part.finish()
