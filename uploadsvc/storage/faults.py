@@ -1,8 +1,6 @@
 """What a refusing disk is called on the wire."""
 
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from ..errors import InsufficientStorage, StorageFailed
 
@@ -14,12 +12,23 @@ def disk_is_full() -> InsufficientStorage:
     return InsufficientStorage("The server's disk is full. Nothing was stored; try again later.")
 
 
-@contextmanager
-def disk_errors() -> Iterator[None]:
-    """Turn an OSError into 507 when the disk is full or the quota reached, else into 500 `storage_error`."""
-    try:
-        yield
-    except OSError as error:
+class _Translation:
+    """The context of `disk_errors`: it keeps nothing, so one serves all, and every chunk written passes through it."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if not isinstance(error, OSError):
+            return
         if error.errno in _FULL:
             raise disk_is_full() from error
         raise StorageFailed("The server could not write to its disk. Nothing was stored.") from error
+
+
+_TRANSLATION = _Translation()
+
+
+def disk_errors() -> _Translation:
+    """Turn an OSError into 507 when the disk is full or the quota reached, else into 500 `storage_error`."""
+    return _TRANSLATION
