@@ -597,6 +597,8 @@ NAMES_FROM_HELL = {
     "percent 22": "%22",
     "semicolons": ";",
     "parameters": '"; a="',
+    "almost parameters": '"; a',
+    "semicolons and blanks": '" ; ;\t',
     "brackets": "(",
     "blanks": " ",
     "slashes": "/",

@@ -184,7 +184,8 @@ def test_names_arrive_as_browsers_send_them(alice: Person, sent: str, shown: str
 
 
 @pytest.mark.parametrize(
-    ("sent", "known"), [(r"C:\new", r"C:\new"), ("a%22b%0D%0Ac", 'a"b\r\nc'), ("ö %41 =;", "ö %41 =;"), ("..", "..")]
+    ("sent", "known"),
+    [(r"C:\new", r"C:\new"), ("end\\", "end\\"), ("a%22b%0D%0Ac", 'a"b\r\nc'), ("ö %41 =;", "ö %41 =;"), ("..", "..")],
 )
 def test_field_names_arrive_as_browsers_send_them(alice: Person, sent: str, known: str) -> None:
     """D7: the names of fields are kept as they are; they name nothing on the disk."""
@@ -295,6 +296,8 @@ def test_a_longer_preamble_is_refused(alice: Person, unchanged: Callable[[], Any
 BACKSLASHES = [  # (client, as it writes the name, as it is shown, as it lies on the disk)
     ("Chrome on Linux", rb"week 4\5.pdf", "week 4\\5.pdf", "week 4_5.pdf"),
     ("curl 7.80", rb"say \"hi\".pdf", 'say "hi".pdf', "say _hi_.pdf"),
+    ("curl 7.80, with a semicolon", rb"a\"; b.pdf", 'a"; b.pdf', "a_; b.pdf"),
+    ("curl 7.80, with a last quote", rb"a.pdf\".pdf", 'a.pdf".pdf', "a.pdf_.pdf"),
     ("Internet Explorer", rb"C:\Users\ann\a.pdf", "a.pdf", "a.pdf"),
     ("a Windows script", rb"\\server\share\a.pdf", "a.pdf", "a.pdf"),
 ]

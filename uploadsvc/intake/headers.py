@@ -7,8 +7,10 @@ from ..errors import Malformed, UnsupportedType
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - a token of RFC 9110 §5.6.2
 _HEADER_LINE = re.compile(rf"({_TOKEN}):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*)")
 _VALUE = re.compile(rf"[ \t]*({_TOKEN}(?:/{_TOKEN})?)")
-# A quoted value ends at the quote before a semicolon or the end: browsers send a backslash as itself (WHATWG).
-_PARAMETER = re.compile(rf'[ \t]*;[ \t]*({_TOKEN})[ \t]*=[ \t]*(?:"(.*?)"(?=[ \t]*(?:;|$))|([^\s";]*))')
+# A quoted value ends at the quote before the next parameter or the end, whatever stands before that quote: browsers
+# send a backslash as itself (WHATWG), so `name="a\"; filename=…` is a name that ends in one.
+_VALUE_END = rf"[ \t]*+(?:;[ \t;]*+(?:{_TOKEN}[ \t]*+=|$)|$)"
+_PARAMETER = re.compile(rf'[ \t]*;[ \t]*({_TOKEN})[ \t]*=[ \t]*(?:"(.*?)"(?={_VALUE_END})|([^\s";]*))')
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=?]{1,70}")  # RFC 2046 §5.1.1, less the space
 
 

@@ -57,7 +57,11 @@ class Staged:
             return os.fdopen(os.open(self.path, _AGAIN), "rb")
 
     def sync(self) -> None:
-        """Return only when the bytes are on the disk. A failed fsync is final: never try it twice."""
+        """Return only when the bytes are on the disk. A failed fsync is final: never try it twice.
+
+        What is synced is the file, whichever descriptor wrote it (POSIX), and Linux tells an error of writing back
+        to the next who asks, be it through a new one.
+        """
         descriptor = os.open(self.path, _AGAIN)
         try:
             os.fsync(descriptor)
