@@ -4,11 +4,14 @@ import random
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable
+from email.parser import Parser
 from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from streaming_form_data import StreamingFormDataParser
+from streaming_form_data.targets import ValueTarget
 
 from tests.conftest import BOUNDARY, CONTENT_TYPE, PDF, multipart, part
 from uploadsvc.errors import ApiError, InsufficientStorage, Malformed, TooLarge, UnsupportedType
@@ -32,6 +35,9 @@ class Memory:
     def write(self, chunk: bytes) -> None:
         self.size += len(chunk)
         self.data += chunk
+
+    def close(self) -> None:
+        """Memory holds nothing open."""
 
     def discard(self) -> None:
         self.left = False
@@ -81,6 +87,7 @@ def with_header(*lines: str) -> bytes:
 
 ONE = ([("file", "a.pdf", PDF)], {})
 DISPOSITION = 'Content-Disposition: form-data; name="file"; filename="a.pdf"'
+BARE = part("n", None, b"")
 SMALL = Limits(file_bytes=100, files=2, parts=4, overhead=400)
 RUNS = b"%PDF-" + b"\r\n\r\r\n--\r\n-" * 50
 BAD_TEXT = b"fine " * 4000 + b"\xff\x01"
@@ -117,7 +124,40 @@ TABLE: dict[str, tuple[bytes, Any, Limits]] = {
     "bytes without a name": (multipart(part(filename="")), Malformed, LIMITS),
     "an empty file": (multipart(part(content=b"")), Malformed, LIMITS),
     "an empty file after a good one": (multipart(part(), part(content=b"")), Malformed, LIMITS),
-    "a preamble": (b"hello\r\n" + multipart(part()), Malformed, LIMITS),
+    "a line end before the boundary": (b"\r\n" + multipart(part()), ONE, LIMITS),
+    "a preamble": (b"hello\r\n" + multipart(part()), ONE, LIMITS),
+    "a preamble that is almost a boundary": (b"\r\n" + MARK[:-1] + b"\r\n" + multipart(part()), ONE, LIMITS),
+    "a preamble of 1 KiB": (b"x" * 1024 + b"\r\n" + multipart(part()), ONE, LIMITS),
+    "a preamble of a byte more": (b"x" * 1025 + b"\r\n" + multipart(part()), Malformed, LIMITS),
+    "a preamble without its line end": (b"hello" + multipart(part()), Malformed, LIMITS),
+    "only a preamble": (b"hello", Malformed, LIMITS),
+    "a preamble and the end": (b"hello\r\n" + MARK + b"--\r\n", Malformed, LIMITS),
+    "an empty field without its line": (
+        multipart(BARE, part()).replace(BARE + b"\r\n", BARE),
+        (ONE[0], {"n": ""}),
+        LIMITS,
+    ),
+    "an empty field without its line at the end": (
+        multipart(part(), BARE).replace(BARE + b"\r\n", BARE),
+        (ONE[0], {"n": ""}),
+        LIMITS,
+    ),
+    "an empty input without its line": (
+        multipart(part(filename="", content=b""), part()).replace(b"\r\n\r\n\r\n", b"\r\n\r\n"),
+        ONE,
+        LIMITS,
+    ),
+    "an empty file without its line": (
+        multipart(part(content=b"")).replace(b"\r\n\r\n\r\n", b"\r\n\r\n"),
+        Malformed,
+        LIMITS,
+    ),
+    "a field that begins with hyphens": (multipart(part("n", None, b"--x"), part()), (ONE[0], {"n": "--x"}), LIMITS),
+    "a field that begins with a line end": (
+        multipart(part("n", None, b"\r\n--x"), part()),
+        (ONE[0], {"n": "\r\n--x"}),
+        LIMITS,
+    ),
     "another boundary": (multipart(part(), boundary="other"), Malformed, LIMITS),
     "line feeds alone": (multipart(part()).replace(b"\r\n", b"\n"), Malformed, LIMITS),
     "no header": (multipart(b"\r\n" + PDF), Malformed, LIMITS),
@@ -130,7 +170,12 @@ TABLE: dict[str, tuple[bytes, Any, Limits]] = {
     "no name": (with_header('Content-Disposition: form-data; filename="a.pdf"'), Malformed, LIMITS),
     "an empty name": (multipart(part("")), Malformed, LIMITS),
     "a name twice": (with_header(DISPOSITION + '; name="x"'), Malformed, LIMITS),
-    "an extended name": (with_header(DISPOSITION + "; filename*=utf-8''b.pdf"), Malformed, LIMITS),
+    "an extended name beside the name": (with_header(DISPOSITION + "; filename*=utf-8''b.pdf"), ONE, LIMITS),
+    "an extended name alone": (
+        with_header("Content-Disposition: form-data; name=file; filename*=utf-8''b.pdf"),
+        Malformed,
+        LIMITS,
+    ),
     "Latin-1 in a header": (multipart(part(filename="ä.pdf").replace("ä".encode(), b"\xe4")), Malformed, LIMITS),
     "nine header lines": (with_header(DISPOSITION, *(f"X-{i}: 1" for i in range(8))), Malformed, LIMITS),
     "a header over 4 KiB": (with_header(DISPOSITION, "X: " + "x" * 4096), Malformed, LIMITS),
@@ -157,7 +202,7 @@ TABLE: dict[str, tuple[bytes, Any, Limits]] = {
 @pytest.mark.parametrize("size", PIECES)
 @pytest.mark.parametrize(("body", "expected", "limits"), TABLE.values(), ids=TABLE)
 def test_a_body_has_one_outcome_in_pieces_of_any_size(body: bytes, expected: Any, limits: Limits, size: int) -> None:
-    """D16: what is not valid is refused in pieces of any size, never silently accepted."""
+    """D16, D23, D24: what is not valid is refused in pieces of any size, never silently accepted."""
     assert outcome(body, size, limits=limits) == expected
 
 
@@ -207,6 +252,15 @@ def test_a_disk_that_fills_is_reported_as_such() -> None:
     with pytest.raises(InsufficientStorage):
         reader.feed([GOOD])
     assert not any(stage.left for stage in reader.staged)
+
+
+def test_the_library_still_reads_the_headers_of_others() -> None:
+    """D2: what is remembered is that one header; the library's own door works as ever in this process."""
+    target = ValueTarget()
+    reader = StreamingFormDataParser({"Content-Type": CONTENT_TYPE})
+    reader.register("b", target)
+    reader.data_received(GOOD)
+    assert (target.multipart_filename, target.value) == ("two.pdf", PDF)
 
 
 # Boundaries
@@ -533,6 +587,8 @@ NAMES_FROM_HELL = {
     "percent 22": "%22",
     "semicolons": ";",
     "parameters": '"; a="',
+    "almost parameters": '"; a',
+    "semicolons and blanks": '" ; ;\t',
     "brackets": "(",
     "blanks": " ",
     "slashes": "/",

@@ -1,6 +1,7 @@
 """Multipart bodies through the door: what is refused leaves nothing, what is accepted is stored byte for byte."""
 
 import hashlib
+import io
 import json
 import time
 from collections.abc import Callable
@@ -8,7 +9,8 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from werkzeug.test import TestResponse
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, stream_encode_multipart
 
 from tests.conftest import BOUNDARY, CONTENT_TYPE, PDF, Live, Person, add_user, multipart, part
 
@@ -161,12 +163,15 @@ def test_a_boundary_of_up_to_seventy_characters_works(alice: Person, boundary: s
     ("sent", "shown"),
     [
         (r"test ; ö %22 = ;.pdf", 'test ; ö " = ;.pdf'),
-        (r"test \ \\ ; ö %22 = ;.pdf", '; ö " = ;.pdf'),  # a backslash is itself, and so separates folders
+        (r"test \ \\ ; ö %22 = ;.pdf", r'test \ \\ ; ö " = ;.pdf'),
         (r"C:\Users\new\a.pdf", "a.pdf"),
         ("a%0D%0Ab.pdf", "ab.pdf"),
         ("100%25 %2e%2F%0d%0a%5c.pdf", "100%25 %2e%2F%0d%0a%5c.pdf"),
         ("%2522.pdf", "%2522.pdf"),
-        (r"a\".pdf", '".pdf'),
+        (r"a\".pdf", 'a".pdf'),
+        (r"\\host\a.pdf", "a.pdf"),
+        (r"\a.pdf", r"\a.pdf"),
+        (r"..\a.pdf", r"..\a.pdf"),
         ("漢字 Ελλάδα 👍.pdf", "漢字 Ελλάδα 👍.pdf"),
         ("a;b=c.pdf", "a;b=c.pdf"),
         ("a&amp;b&#1234;.pdf", "a&amp;b&#1234;.pdf"),
@@ -174,12 +179,13 @@ def test_a_boundary_of_up_to_seventy_characters_works(alice: Person, boundary: s
     ],
 )
 def test_names_arrive_as_browsers_send_them(alice: Person, sent: str, shown: str) -> None:
-    """D7: raw UTF-8, %22 %0D %0A decoded and nothing else, a backslash literal; then cleaned to its last component."""
+    r"""D7, D25: raw UTF-8, %22 %0D %0A and \" decoded and nothing else; then cut to the last component."""
     assert stored(alice, alice.upload(sent)) == [("file", shown, PDF)]
 
 
 @pytest.mark.parametrize(
-    ("sent", "known"), [(r"C:\new", r"C:\new"), ("a%22b%0D%0Ac", 'a"b\r\nc'), ("ö %41 =;", "ö %41 =;"), ("..", "..")]
+    ("sent", "known"),
+    [(r"C:\new", r"C:\new"), ("end\\", "end\\"), ("a%22b%0D%0Ac", 'a"b\r\nc'), ("ö %41 =;", "ö %41 =;"), ("..", "..")],
 )
 def test_field_names_arrive_as_browsers_send_them(alice: Person, sent: str, known: str) -> None:
     """D7: the names of fields are kept as they are; they name nothing on the disk."""
@@ -188,22 +194,23 @@ def test_field_names_arrive_as_browsers_send_them(alice: Person, sent: str, know
     assert stored(alice, answer) == [(known, "a.pdf", PDF)]
 
 
-@pytest.mark.parametrize(
-    "extra",
-    [
-        "filename*=utf-8''b.pdf",
-        "filename*=utf-7''+AC8-.pdf",
-        "filename*=%00%0d%0a.pdf",
-        "filename*0*=utf-8''b.pdf",
-        "name*=utf-8''x",
-    ],
-)
-@pytest.mark.parametrize("first", ['; filename="a.pdf"', ""])
-def test_extended_parameters_are_refused(alice: Person, unchanged: Callable[[], Any], first: str, extra: str) -> None:
+IGNORED = ["filename*=utf-8''b.pdf", "filename*=utf-7''+AC8-.pdf", "filename*=%00%0d%0a.pdf"]
+FORBIDDEN = ["filename*0*=utf-8''b.pdf", "name*=utf-8''x"]
+
+
+@pytest.mark.parametrize("parameters", [*IGNORED, *FORBIDDEN, *(f'filename="a.pdf"; {extra}' for extra in FORBIDDEN)])
+def test_extended_parameters_are_refused(alice: Person, unchanged: Callable[[], Any], parameters: str) -> None:
     """D8: RFC 7578 §4.2 forbids them, and decoding them has let paths in."""
-    header = f'Content-Disposition: form-data; name="file"{first}; {extra}'
     with unchanged():
-        assert refused(alice.send(raw(header.encode())), 400)
+        assert refused(alice.send(raw(f'Content-Disposition: form-data; name="file"; {parameters}'.encode())), 400)
+
+
+@pytest.mark.parametrize("extra", IGNORED)
+@pytest.mark.parametrize("form", ['filename="a.pdf"; {}', '{}; filename="a.pdf"'])
+def test_an_extended_name_beside_the_name_is_ignored(alice: Person, form: str, extra: str) -> None:
+    """D23: whatever it says, before or behind."""
+    answer = alice.send(raw(f'Content-Disposition: form-data; name="file"; {form.format(extra)}'.encode()))
+    assert stored(alice, answer) == [("file", "a.pdf", PDF)]
 
 
 def test_encoded_words_and_continuations_are_not_decoded(alice: Person) -> None:
@@ -212,6 +219,96 @@ def test_encoded_words_and_continuations_are_not_decoded(alice: Person) -> None:
     assert stored(alice, alice.upload(f"{word}.pdf")) == [("file", f"{word}.pdf", PDF)]
     answer = alice.send(raw(DISPOSITION + b'; filename*0="b"; filename*1=".exe"'))
     assert stored(alice, answer) == [("file", "a.pdf", PDF)]
+
+
+# What HttpClient's MultipartFormDataContent writes, and PowerShell's Invoke-RestMethod -Form with it.
+HTTP_CLIENT = (
+    b"--7d2c3f4e\r\n"
+    b"Content-Type: application/octet-stream\r\n"
+    b"Content-Disposition: form-data; name=file; filename=report.pdf; filename*=utf-8''report.pdf\r\n\r\n"
+    b"%PDF-1.7\nhello\n%%EOF\n\r\n"
+    b"--7d2c3f4e\r\n"
+    b"Content-Disposition: form-data; name=file; "
+    b"filename=\"my report.pdf\"; filename*=utf-8''my%20report.pdf\r\n\r\n"
+    b"%PDF-1.7\nhello\n%%EOF\n\r\n"
+    b"--7d2c3f4e\r\n"
+    b"Content-Type: text/plain; charset=utf-8\r\n"
+    b"Content-Disposition: form-data; name=note\r\n\r\n"
+    b"hello\r\n"
+    b"--7d2c3f4e--\r\n"
+)
+DOTNET = 'multipart/form-data; boundary="7d2c3f4e"'
+
+
+def test_dotnets_client_gets_through(alice: Person) -> None:
+    """D23: names unquoted where they may be, and “filename*” beside “filename”, which alone counts."""
+    answer = alice.send(HTTP_CLIENT, DOTNET)
+    assert stored(alice, answer) == [("file", "report.pdf", PDF), ("file", "my report.pdf", PDF)]
+    assert answer.get_json()["fields"] == {"note": "hello"}
+
+
+def test_dotnets_encoded_word_stays_as_it_was_sent(alice: Person, unchanged: Callable[[], Any]) -> None:
+    """D23, D8: names beyond ASCII come as RFC 2047, whose ending is in base64; nothing is stored as what it is not."""
+    name = b"filename=\"=?utf-8?B?w6QucGRm?=\"; filename*=utf-8''%C3%A4.pdf"
+    with unchanged():
+        answer = alice.send(HTTP_CLIENT.replace(b"filename=report.pdf; filename*=utf-8''report.pdf", name), DOTNET)
+        assert refused(answer, 415)
+    assert "=?utf-8?B?w6QucGRm?=" in answer.get_json()["message"]
+
+
+# What werkzeug.test.stream_encode_multipart and launchpadlib write for an empty field.
+BARE_FIELD = (
+    b"\r\n--b\r\n"
+    b'Content-Disposition: form-data; name="note"\r\n\r\n'
+    b"--b\r\n"
+    b'Content-Disposition: form-data; name="file"; filename="a.pdf"\r\n'
+    b"Content-Type: application/pdf\r\n\r\n"
+    b"%PDF-1.7\nhello\n%%EOF\n\r\n"
+    b"--b--\r\n"
+)
+
+
+@pytest.mark.parametrize("preamble", [b"", b"\r\n", b"This is a message in MIME format.\r\n", b"x" * 1024])
+def test_a_preamble_and_a_field_without_its_line_get_through(alice: Person, preamble: bytes) -> None:
+    """D24: a CRLF or up to 1 KiB before the first boundary, and no line for an empty field."""
+    answer = alice.send(preamble + BARE_FIELD, "multipart/form-data; boundary=b")
+    assert stored(alice, answer) == [("file", "a.pdf", PDF)]
+    assert answer.get_json()["fields"] == {"note": ""}
+
+
+def test_werkzeugs_encoder_gets_through(alice: Person) -> None:
+    """D24: the same from the encoder itself, which is the one in Flask's test client."""
+    values = {"note": "", "file": FileStorage(io.BytesIO(PDF), "a.pdf")}
+    body, _, boundary = stream_encode_multipart(values, boundary="b")
+    content = body.read()
+    assert content.startswith(BARE_FIELD.partition(b"; filename")[0])
+    answer = alice.send(content, f"multipart/form-data; boundary={boundary}")
+    assert stored(alice, answer) == [("file", "a.pdf", PDF)]
+    assert answer.get_json()["fields"] == {"note": ""}
+
+
+def test_a_longer_preamble_is_refused(alice: Person, unchanged: Callable[[], Any]) -> None:
+    """D24: over 1 KiB."""
+    with unchanged():
+        assert refused(alice.send(b"x" * 1025 + BARE_FIELD, "multipart/form-data; boundary=b"), 400)
+
+
+BACKSLASHES = [  # (client, as it writes the name, as it is shown, as it lies on the disk)
+    ("Chrome on Linux", rb"week 4\5.pdf", "week 4\\5.pdf", "week 4_5.pdf"),
+    ("curl 7.80", rb"say \"hi\".pdf", 'say "hi".pdf', "say _hi_.pdf"),
+    ("curl 7.80, with a semicolon", rb"a\"; b.pdf", 'a"; b.pdf', "a_; b.pdf"),
+    ("curl 7.80, with a last quote", rb"a.pdf\".pdf", 'a.pdf".pdf', "a.pdf_.pdf"),
+    ("Internet Explorer", rb"C:\Users\ann\a.pdf", "a.pdf", "a.pdf"),
+    ("a Windows script", rb"\\server\share\a.pdf", "a.pdf", "a.pdf"),
+]
+
+
+@pytest.mark.parametrize(("sent", "shown", "kept"), [row[1:] for row in BACKSLASHES], ids=[r[0] for r in BACKSLASHES])
+def test_a_backslash_is_a_character_except_in_a_windows_path(alice: Person, sent: bytes, shown: str, kept: str) -> None:
+    r"""D25: `\"` is a quote; on the disk a backslash is replaced, as a quote is."""
+    answer = alice.send(raw(DISPOSITION.replace(b"a.pdf", sent)))
+    assert stored(alice, answer) == [("file", shown, PDF)]
+    assert answer.get_json()["files"][0]["savedTo"].partition("-")[2] == kept
 
 
 def test_twenty_files_pass_and_twenty_one_do_not(alice: Person, unchanged: Callable[[], Any]) -> None:

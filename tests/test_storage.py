@@ -7,13 +7,15 @@ import json
 import os
 import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from werkzeug.test import TestResponse
 
 from tests.conftest import (
     BASE,
+    CONTENT_TYPE,
     FILES,
     PDF,
     ROOT,
@@ -34,6 +37,7 @@ from tests.conftest import (
     multipart,
     open_files,
     part,
+    start_live,
     state,
 )
 from uploadsvc import create_app, storage, uploads
@@ -468,6 +472,90 @@ def check_journal_size(disk: Path, database: Path) -> None:
     stored(alice.upload())
 
 
+def eventually(true: Callable[[], bool]) -> None:
+    """Wait until it is true."""
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+class Sending:
+    """An upload on its way to a real server, sent as the test says."""
+
+    def __init__(self, live: Live, headers: dict[str, str], framing: str) -> None:
+        self.wire = live.connect()
+        lines = ["POST /api/upload HTTP/1.1", "Host: a", "Connection: close", f"Content-Type: {CONTENT_TYPE}", framing]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        self.wire.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
+
+    def send(self, data: bytes) -> "Sending":
+        self.wire.sendall(data)
+        return self
+
+    def status(self) -> int:
+        with self.wire:
+            return int(b"".join(iter(lambda: self.wire.recv(65536), b"")).split(b" ", 2)[1])
+
+
+def free(folder: Path) -> int:
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
+
+
+@contextmanager
+def serving_with_room(disk: Path, room: int) -> Iterator[tuple[Live, dict[str, str], Callable[[], bool]]]:
+    """A real server with `room` bytes above its reserve, the headers of a session, and whether the reserve is whole."""
+    reserve = free(disk) - room
+    live = start_live(disk.parent, UPLOADS_DIR=str(disk / "uploads"), MIN_FREE_BYTES=str(reserve))
+    try:
+        yield live, live.login(), lambda: free(disk) >= reserve
+    finally:
+        live.stop(signal.SIGKILL)
+
+
+def check_concurrent_uploads(disk: Path, _: Path) -> None:
+    """K9: room for one of four uploads of 4 MB that are on their way together, and again when it has gone."""
+    body = multipart(part(content=PDF.ljust(4_000_000, b"x")))
+    length, half = f"Content-Length: {len(body)}", len(body) // 2
+    with serving_with_room(disk, 6_000_000) as (live, headers, whole):
+        given_up = Sending(live, headers, length).send(body[:half])
+        eventually(lambda: any((disk / "uploads" / ".staging").iterdir()))
+        given_up.wire.close()
+        eventually(lambda: not any((disk / "uploads" / ".staging").iterdir()))
+        four = [Sending(live, headers, length).send(body[:half]) for _ in range(4)]
+        for upload in four:
+            upload.send(body[half:])
+        assert sorted(upload.status() for upload in four) == [200, 507, 507, 507]
+        assert whole() and len(list((disk / "uploads" / "1").iterdir())) == 1
+
+
+def check_written_bytes(disk: Path, _: Path) -> None:
+    """K9: what an upload has written counts once, so another may have the rest."""
+    body = multipart(part(content=PDF.ljust(4_000_000, b"x")))
+    with serving_with_room(disk, 6_000_000) as (live, headers, whole):
+        waiting = Sending(live, headers, f"Content-Length: {len(body)}").send(body[:-1])
+        eventually(lambda: sum(path.stat().st_size for path in (disk / "uploads" / ".staging").iterdir()) > 3_900_000)
+        assert live.upload(headers, part(content=PDF.ljust(1_500_000, b"x")))[0] == 200
+        assert (waiting.send(body[-1:]).status(), whole()) == (200, True)
+
+
+def check_chunked_upload(disk: Path, _: Path) -> None:
+    """K9: 9 MB of which nobody was told, with room for 2, end in 507 on the way and leave nothing."""
+    body = multipart(part(content=PDF.ljust(9_000_000, b"x")))
+    with serving_with_room(disk, 2_000_000) as (live, headers, whole):
+        upload = Sending(live, headers, "Transfer-Encoding: chunked")
+        for at in range(0, len(body), 100_000):
+            piece = body[at : at + 100_000]
+            upload.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+            assert whole()
+        assert upload.send(b"0\r\n\r\n").status() == 507
+        assert [path for path in (disk / "uploads").rglob("*") if path.is_file()] == []
+        small = Sending(live, headers, "Transfer-Encoding: chunked")
+        body = multipart(part())
+        assert small.send(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)).status() == 200
+
+
 def namespace() -> list[str]:
     """Return the command that may mount a disk of its own, or nothing where the system allows none."""
     command = ["unshare", "-m" if os.geteuid() == 0 else "-rm"]
@@ -480,19 +568,21 @@ def namespace() -> list[str]:
 CHECKS: list[Callable[[Path, Path], None]] = [check_file_size, check_journal_size]
 if NAMESPACE := namespace():
     CHECKS += [check_writes, check_declared_size, check_names, check_commit]
+    CHECKS += [check_concurrent_uploads, check_written_bytes, check_chunked_upload]
+SIZES = dict.fromkeys(CHECKS[-3:], "12m")  # of the disks, where 4 MB are too little
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
 def test_a_disk_that_is_really_full_leaves_nothing_and_the_next_upload_works(
     check: Callable[[Path, Path], None], tmp_path: Path, schema: Path
 ) -> None:
-    """H5: a real full disk (tmpfs) and a real size limit (RLIMIT_FSIZE), each in a child process."""
+    """H5, K9: a real full disk (tmpfs) and a real size limit (RLIMIT_FSIZE), each in a child process."""
     disk = tmp_path / "disk"
     disk.mkdir()
     code = "import sys, pathlib, tests.test_storage as t; getattr(t, sys.argv[1])(*map(pathlib.Path, sys.argv[2:]))"
     command = [sys.executable, "-c", code, check.__name__, str(disk), str(schema)]
     if check not in (check_file_size, check_journal_size):
-        mount = f"mount -t tmpfs -o size=4m,nr_inodes=200 tmpfs '{disk}' && exec \"$@\""
+        mount = f"mount -t tmpfs -o size={SIZES.get(check, '4m')},nr_inodes=200 tmpfs '{disk}' && exec \"$@\""
         command = [*NAMESPACE, "sh", "-c", mount, "sh", *command]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
@@ -672,12 +762,88 @@ def test_serve_sweeps_when_it_starts(start: Callable[..., Live], tmp_path: Path)
     (root / ".staging").mkdir(parents=True)
     left = [plant(root, ".staging/0123.part", 10**6), plant(root, f"1/{NOW_MS}-telltale.pdf", 10**6)]
     live = start()
+
+    def removed() -> list[str]:
+        return [line["path"] for line in live.lines if line["message"] == "leftover_removed"]
+
     deadline = time.monotonic() + 10
-    while any((root / name).exists() for name in left) and time.monotonic() < deadline:
+    while len(removed()) < len(left) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any((root / name).exists() for name in left)
-    removed = [line["path"] for line in live.lines if line["message"] == "leftover_removed"]
-    assert sorted(removed) == [".staging/0123.part", f"1/{NOW_MS}"]
+    assert sorted(removed()) == [".staging/0123.part", f"1/{NOW_MS}"]
+
+
+# --- descriptors ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def recorded_opens() -> Iterator[list[tuple[str, int]]]:
+    """Yield, of every staged file that os.open opens, its name and how many are open then."""
+    true, opens = os.open, []
+
+    def record(path: Any, *args: Any, **options: Any) -> int:
+        descriptor = true(path, *args, **options)
+        if str(path).endswith(".part"):
+            opens.append((Path(path).name, sum(name.endswith(".part") for name in open_files())))
+        return descriptor
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "open", record)
+        yield opens
+
+
+def test_an_upload_of_twenty_files_holds_one_of_them_open(alice: Person) -> None:
+    """K8: each is closed when its part ends, and opened again for its fsync, a Word document for its inspection too."""
+    document = (FILES / "libreoffice.docx").read_bytes()
+    parts = [part(filename="a.docx", content=document) if n % 4 == 0 else part() for n in range(20)]
+    with recorded_opens() as opens:
+        assert len(stored(alice.send(multipart(*parts)))) == 20
+    assert {count for _, count in opens} == {1}
+    times = Counter(name for name, _ in opens)
+    assert Counter(times.values()) == {2: 15, 3: 5}
+
+
+def test_an_upload_that_waits_for_its_next_file_holds_none_open(live: Live) -> None:
+    """K8: 40 uploads of 19 files each, of which the last has not come, cost a descriptor each: their connection's."""
+    headers = live.login()
+    body = multipart(*[part()] * 20)
+    staging = live.instance / "uploads" / ".staging"
+    with ExitStack() as held:
+        for _ in range(40):
+            upload = Sending(live, headers, f"Content-Length: {len(body)}")
+            held.enter_context(upload.wire)
+            upload.send(body[: body.rindex(b"Content-Disposition")])
+        eventually(lambda: len(list(staging.iterdir())) == 40 * 19)
+        assert [name for name in open_files(live.process.pid) if name.endswith(".part")] == []
+
+
+def test_a_link_in_place_of_a_staged_file_is_not_followed(tmp_path: Path, outside: Path) -> None:
+    """K8, E5: neither to read what was written nor to sync it, now that both open it again."""
+    local = LocalStorage(tmp_path / "uploads", 0)
+    file = staged(local)
+    file.close()
+    file.path.unlink()
+    file.path.symlink_to(outside / "secret.txt")
+    with pytest.raises(StorageFailed):
+        file.open()
+    with pytest.raises(StorageFailed):
+        local.publish(file, 1, "a.txt")
+    assert list((local.root).rglob("*.txt")) == [] and untouched(outside)
+
+
+def test_room_is_promised_once_and_given_back_once(tmp_path: Path) -> None:
+    """K9: of two uploads that need most of the disk the second gets it when the first has gone."""
+    local = LocalStorage(tmp_path / "uploads", 0)
+    most = free(tmp_path) * 6 // 10
+    first = local.reserve(most)
+    with pytest.raises(InsufficientStorage):
+        local.reserve(most)
+    first.release()
+    first.release()
+    second = local.reserve(most)
+    with pytest.raises(InsufficientStorage):
+        local.reserve(most)
+    second.release()
 
 
 def test_the_reserve_is_kept_free(make_app: Callable[..., Flask]) -> None:

@@ -3,6 +3,7 @@
 import logging
 import re
 import time
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
@@ -16,7 +17,7 @@ from .extensions import db
 from .filetypes import TYPES, Candidate, accept, safe_name
 from .intake import Intake, Limits, Received
 from .models import Document, now
-from .storage import LocalStorage, Staged
+from .storage import LocalStorage, Reservation, Staged
 
 bp = Blueprint("uploads", __name__, url_prefix="/api")
 security = logging.getLogger("uploadsvc.security")
@@ -70,13 +71,16 @@ class Reception:
 
     def __init__(self) -> None:
         self.claims: dict[str, Any] = {}
+        self.room: Reservation | None = None
         self.intake: UploadIntake | None = None
         self.error: Exception | None = None
         try:
             self.claims = _claims()
-            self.intake = _open_intake()
+            self.room = _reserve()
+            self.intake = _open_intake(self.room)
         except Exception as error:  # whatever it is, check() raises it where it can be answered
             self.error = error
+            self.close()
 
     def check(self) -> UploadIntake:
         """Return the intake; raise the error there is instead."""
@@ -96,6 +100,8 @@ class Reception:
         """Leave nothing behind but what was published. Idempotent."""
         if self.intake:
             self.intake.abort()
+        if self.room:
+            self.room.release()
 
 
 class StreamedReception(Reception):
@@ -141,16 +147,21 @@ def _claims() -> dict[str, Any]:
     return claims
 
 
-def _open_intake() -> UploadIntake:
+def _reserve() -> Reservation:
+    """Keep the room that the headers declare, or refuse what they say."""
     if not _KEY.fullmatch(request.headers.get("Idempotency-Key", "none")):
         raise BadRequest("An Idempotency-Key is 1 to 64 of the characters A-Z a-z 0-9 . _ -")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedType("Send the upload without a Content-Encoding.")
-    storage, bounds, declared = _storage(), upload_limits(), request.content_length or 0
+    bounds, declared = upload_limits(), request.content_length or 0
     if declared > bounds.request_bytes:
         raise TooLarge(f"One upload holds at most {bounds.files} files of {bounds.file_bytes} bytes.")
-    storage.ensure_room(declared)
-    return Intake(request.headers.get("Content-Type", ""), storage.stage, accept, bounds)
+    return _storage().reserve(declared)
+
+
+def _open_intake(room: Reservation) -> UploadIntake:
+    stage = partial(_storage().stage, room)
+    return Intake(request.headers.get("Content-Type", ""), stage, accept, upload_limits())
 
 
 def _first_result(received: Received[Staged, Candidate], key: str | None) -> list[Document]:
@@ -177,7 +188,7 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Docum
     try:
         for file in received.files:
             _still_wanted()
-            file.recogniser.inspect(file.staged.file, file.staged.size)
+            file.recogniser.inspect(file.staged.open, file.staged.size)
         for file in received.files:
             _still_wanted()
             published.append(storage.publish(file.staged, g.user_id, safe_name(file.recogniser.filename)))

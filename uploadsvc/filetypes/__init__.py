@@ -7,6 +7,7 @@ The client's name, type and bytes are claims; OWASP's File Upload Cheat Sheet is
 import codecs
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import IO
 
 from ..errors import UnsupportedType
@@ -16,13 +17,18 @@ _HEAD = 1024  # bytes within which readers look for a PDF's header (ISO 32000-1,
 _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
 _DROPPED = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line and paragraph separators
 _NAME_CHARS = 255  # code points kept of the name a person sees
-_RESERVED = re.compile(r'[<>:"|?*]')  # characters that other filesystems refuse in a name
+_WINDOWS_PATH = re.compile(r"(?:^|/)\s*(?:[A-Za-z]:\\|\\\\)")  # `C:\…` or `\\host\…`; else a backslash is a character
+_RESERVED = re.compile(r'[<>:"|?*\\]')  # characters that other filesystems refuse in a name
 
 
 def clean_name(name: str) -> str:
     """Return the name a person sees: its last path component in NFC, no control or bidi characters, 255 characters."""
-    name = "".join(c for c in name if unicodedata.category(c) not in _DROPPED and c not in _BIDI)
-    name = unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1]).strip()
+    if not (name.isascii() and name.isprintable()):  # most names are, and then have nothing to drop or to compose
+        name = "".join(c for c in name if unicodedata.category(c) not in _DROPPED and c not in _BIDI)
+        name = unicodedata.normalize("NFC", name)
+    if _WINDOWS_PATH.search(name):
+        name = name.replace("\\", "/")
+    name = name.rpartition("/")[2].strip()
     stem, dot, extension = name.rpartition(".")
     room = _NAME_CHARS - len(extension) - 1
     return stem[:room].rstrip() + dot + extension if stem and room > 0 else name[:_NAME_CHARS].rstrip()
@@ -54,8 +60,8 @@ class Candidate:
     def finish(self) -> None:
         """Judge what can only be judged once the last byte was fed."""
 
-    def inspect(self, file: IO[bytes], size: int) -> None:
-        """Judge the whole content, `size` bytes in a seekable file."""
+    def inspect(self, opened: Callable[[], IO[bytes]], size: int) -> None:
+        """Judge the whole content, `size` bytes in the seekable file that `opened` opens where that is needed."""
 
     def refuse(self, reason: str = "") -> UnsupportedType:
         """Return the error that names the file and says what it should have been."""
@@ -107,10 +113,11 @@ class Docx(Candidate):
         if self._left:
             raise self.refuse()
 
-    def inspect(self, file: IO[bytes], size: int) -> None:
+    def inspect(self, opened: Callable[[], IO[bytes]], size: int) -> None:
         """Judge the archive by its central directory and `[Content_Types].xml`."""
         try:
-            docx.inspect(file, size)
+            with opened() as file:
+                docx.inspect(file, size)
         except docx.NotDocx as error:
             raise self.refuse(f": {error}") from error
 
@@ -185,13 +192,17 @@ def accept(filename: str, declared: str) -> Candidate:
     """Return the candidate for a file named `filename` by the client and declared as media type `declared`.
 
     The last extension decides, whatever its case. An absent or generic declaration passes; another type's
-    raises UnsupportedType, as does a name without one of the listed extensions.
+    raises UnsupportedType, as does a name without one of the listed extensions, or with nothing before it.
     """
     name = clean_name(filename)
+    if not name:
+        raise UnsupportedType("A file in the upload has a name that cannot be shown. Give it another one.")
     stem, dot, extension = name.rpartition(".")
-    chosen = next((kind for kind in TYPES if stem and kind.extension == dot + extension.lower()), None)
+    chosen = next((kind for kind in TYPES if kind.extension == dot + extension.lower()), None)
     if chosen is None:
         raise UnsupportedType(f"“{name}” is not accepted: the file must be a PDF, DOCX or TXT.")
+    if not stem:
+        raise UnsupportedType(f"“{name}” is an ending without a name that can be shown. Give the file a name.")
     if declared not in ("", "application/octet-stream", chosen.mimetype):
         raise UnsupportedType(f"“{name}” was sent as another type than its name says. Send it as {chosen.mimetype}.")
     return chosen(name)

@@ -12,12 +12,18 @@ from typing import IO
 from xml.parsers import expat
 
 MAX_ENTRIES = 2000  # a book of a thousand pictures stays below
-MAX_DIRECTORY = 1 << 20  # bytes of central directory: 2000 entries with long names
+MAX_DIRECTORY = 256 * 1024  # bytes of central directory: 2000 entries with names of 50 characters and their times
+MAX_EXTRA = 1024  # bytes of extra fields an entry: real ones have 36, and zipfile copies the rest at each field
+MAX_EXTRAS = 128 * 1024  # bytes of them in all: zipfile reads them field by field
 MAX_UNPACKED = 100 * 1024 * 1024  # bytes an archive may declare in all
 MAX_RATIO = 100  # declared over packed size: text packs 10 : 1, bombs 1000 : 1
-MAX_CONTENT_TYPES = 1 << 20  # bytes of [Content_Types].xml: real ones have some thousand
+MAX_CONTENT_TYPES = 128 * 1024  # bytes of [Content_Types].xml: real ones have 2 KiB, a thousand parts fill this
+MAX_ELEMENTS = MAX_ENTRIES + 100  # in it: each names a part, or one of some twenty extensions
+MAX_DEPTH = 2  # `Types` and what it lists (ECMA-376 Part 2, §7.2.3.2)
+MAX_ATTRIBUTES = 8  # of an element: it has two, and its namespaces are not counted
 
 _END = struct.Struct("<4s4H2LH")  # end of central directory record (APPNOTE §4.3.16)
+_LENGTHS = struct.Struct("<28x3H12x")  # of name, extra fields and comment in a directory entry (APPNOTE §4.3.12)
 _LOCAL_HEADER = 30  # bytes of a local file header before its name (APPNOTE §4.3.7)
 _MAIN = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
 _OVERRIDE = "http://schemas.openxmlformats.org/package/2006/content-types Override"
@@ -29,14 +35,12 @@ class NotDocx(Exception):
 
 def inspect(file: IO[bytes], size: int) -> None:
     """Raise NotDocx unless the `size` bytes of `file` are a well-formed, harmless .docx package."""
-    entries, directory_at = _end_of_directory(file, size)
     try:
+        directory_at = _start_of_directory(file, size)
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
-            if len(members) != entries:
-                raise NotDocx("its directory is inconsistent")
             _check_members(members, directory_at)
-            parts = _parts(_content_types(archive))
+            parts = _ContentTypes(_content_types(archive)).parts
     except (zipfile.BadZipFile, zlib.error, expat.ExpatError, UnicodeError, NotImplementedError, EOFError) as error:
         raise NotDocx("the archive is damaged") from error
     except (LookupError, ValueError, struct.error) as error:  # LookupError: an unknown encoding too
@@ -48,8 +52,8 @@ def inspect(file: IO[bytes], size: int) -> None:
         raise NotDocx("it is another kind of archive")
 
 
-def _end_of_directory(file: IO[bytes], size: int) -> tuple[int, int]:
-    """Return (entry count, directory offset) of an archive that fills its file exactly."""
+def _start_of_directory(file: IO[bytes], size: int) -> int:
+    """Return the offset of the directory of an archive that fills its file exactly."""
     tail_length = min(size, _END.size + 0xFFFF)
     file.seek(size - tail_length)
     tail = file.read(tail_length)
@@ -67,7 +71,23 @@ def _end_of_directory(file: IO[bytes], size: int) -> tuple[int, int]:
         raise NotDocx("its directory is inconsistent")
     if entries > MAX_ENTRIES or length > MAX_DIRECTORY:
         raise NotDocx("it has too many entries")
-    return entries, offset
+    file.seek(offset)
+    _check_directory(file.read(length), entries)
+    return int(offset)
+
+
+def _check_directory(directory: bytes, entries: int) -> None:
+    """Refuse what zipfile would read for long; raise struct.error for a directory that ends within an entry."""
+    at = count = extras = 0
+    while at < len(directory):
+        name, extra, comment = _LENGTHS.unpack_from(directory, at)
+        at += _LENGTHS.size + name + extra + comment
+        count += 1
+        extras += extra
+        if extra > MAX_EXTRA or extras > MAX_EXTRAS:
+            raise NotDocx("its directory is unusually long")
+    if count != entries:
+        raise NotDocx("its directory is inconsistent")
 
 
 def _check_members(members: list[zipfile.ZipInfo], directory_at: int) -> None:
@@ -105,19 +125,31 @@ def _content_types(archive: zipfile.ZipFile) -> bytes:
     return data
 
 
-def _parts(content_types: bytes) -> list[tuple[str, str]]:
-    """Return (part name, content type) of every entry, `Default` ones with an empty name."""
-    parts: list[tuple[str, str]] = []
+class _ContentTypes:
+    """What `[Content_Types].xml` lists: (part name, content type) of every element, without a name if no `Override`.
 
-    def element(name: str, attributes: dict[str, str]) -> None:
+    The first element too many ends it. Expat reads the attributes of one element before it tells of any: there
+    only the bytes bound the work, and they are handed over at once, as it begins a tag anew with every piece.
+    """
+
+    def __init__(self, document: bytes) -> None:
+        self.parts: list[tuple[str, str]] = []
+        self._depth = 0
+        parser = expat.ParserCreate(namespace_separator=" ")
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.StartDoctypeDeclHandler = self._doctype
+        parser.Parse(document, True)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH or len(self.parts) == MAX_ELEMENTS or len(attributes) > MAX_ATTRIBUTES:
+            raise NotDocx("its list of content types is not a usual one")
         part = attributes.get("PartName", "") if name == _OVERRIDE else ""
-        parts.append((part, attributes.get("ContentType", "")))
+        self.parts.append((part, attributes.get("ContentType", "")))
 
-    def doctype(*_: object) -> None:
+    def _end(self, _name: str) -> None:
+        self._depth -= 1
+
+    def _doctype(self, *_: object) -> None:
         raise NotDocx("its list of content types has a DOCTYPE")
-
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.StartElementHandler = element
-    parser.StartDoctypeDeclHandler = doctype
-    parser.Parse(content_types, True)
-    return parts

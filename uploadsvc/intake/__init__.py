@@ -15,16 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic
 
-from streaming_form_data._parser import _Parser as Splitting
-
 from ..errors import ApiError, Malformed, TooLarge, UnsupportedType
 from .headers import boundary_of, part_header
-from .parts import EmptyInput, FieldPart, FilePart, Part, R, Received, ReceivedFile, S, Splitter
+from .parts import EmptyInput, FieldPart, FilePart, Part, R, Received, ReceivedFile, S
+from .splitter import PART_HEADER, splitting
 
 __all__ = ["Intake", "Limits", "Received"]
 
 _GATHER = 8 * 1024  # bytes fed to the library at a time; below about 32 it fails on legal bodies
-_PART_HEADER = b"Content-Disposition:form-data;name=part\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,7 @@ class Limits:
     overhead: int = 64 * 1024  # all that is not file content, which bounds what memory holds
     header_bytes: int = 4 * 1024  # of one part: a name of 255 characters needs 1 KiB
     header_lines: int = 8  # RFC 7578 knows three
+    preamble: int = 1024  # bytes before the first boundary, ignored (RFC 2046 §5.1.1): encoders send a line or two
 
     @property
     def request_bytes(self) -> int:
@@ -62,13 +61,13 @@ class Intake(Generic[S, R]):
         self._delimiter = b"\r\n--" + boundary.encode()
         self._stage, self._accept, self._limits = stage, accept, limits
         self._held = b"\r\n"  # received but not yet judged; the first delimiter needs no CRLF of its own
+        self._borrowed = True  # what is judged begins with a CRLF that is no content, but may be a delimiter's
         self._in_headers = self._ended = False
         self._gathered: list[bytes] = []
-        self._gathered_size = self._overhead = self._parts = 0
+        self._gathered_size = self._overhead = self._preamble = self._parts = 0
         self._coming: deque[Part] = deque()  # opened here, not yet reached by the library
         self._received: Received[S, R] = Received([], {})
-        self._parser = Splitting(self._delimiter + b"\r\n", self._delimiter + b"--", False)
-        self._parser.register("part", Splitter(self._coming))
+        self._parser = splitting(self._delimiter, self._coming)
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the body, in pieces of any size."""
@@ -109,7 +108,8 @@ class Intake(Generic[S, R]):
                         raise Malformed("A part of the upload has too long a header.")
                     return data[at:]
                 self._open(data[at + 2 : end])
-                at, self._in_headers = end + 4, False
+                at = end + 2  # the blank line's CRLF is the delimiter's, where nothing stands in between
+                self._in_headers, self._borrowed = False, True
             mark = data.find(self._delimiter, at)
             after = mark + len(self._delimiter)
             if mark < 0 or len(data) < after + 2:
@@ -137,7 +137,7 @@ class Intake(Generic[S, R]):
         self._count(len(block))
         name, filename, declared = part_header(block, self._limits.header_lines)
         self._coming.append(self._part(name, filename, declared))
-        self._gather(_PART_HEADER)
+        self._gather(PART_HEADER)
 
     def _part(self, name: str, filename: str | None, declared: str) -> Part:
         if declared.startswith("multipart/"):  # RFC 7578 §4.3 ended multipart/mixed
@@ -154,12 +154,15 @@ class Intake(Generic[S, R]):
         return FilePart(file, self._limits.file_bytes)
 
     def _content(self, piece: bytes) -> None:
-        """Pass on bytes of the open part."""
-        if not self._parts:
-            if piece:
-                raise Malformed("The upload does not begin with its boundary.")
+        """Pass on bytes of the open part, and ignore the few there may be before the first."""
+        if piece and self._borrowed:
+            self._borrowed, piece = False, piece[2:]
+        if self._parts:
+            self._gather(piece)
             return
-        self._gather(piece)
+        self._preamble += len(piece)
+        if self._preamble > self._limits.preamble:
+            raise Malformed("The upload does not begin with its boundary.")
 
     def _end_part(self, mark: bytes) -> None:
         """Have the open part judged to its end before anything after it is: the first fault in the body is told."""

@@ -7,8 +7,10 @@ from ..errors import Malformed, UnsupportedType
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - a token of RFC 9110 §5.6.2
 _HEADER_LINE = re.compile(rf"({_TOKEN}):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*)")
 _VALUE = re.compile(rf"[ \t]*({_TOKEN}(?:/{_TOKEN})?)")
-# A quoted value ends at the quote before a semicolon or the end: browsers send a backslash as itself (WHATWG).
-_PARAMETER = re.compile(rf'[ \t]*;[ \t]*({_TOKEN})[ \t]*=[ \t]*(?:"(.*?)"(?=[ \t]*(?:;|$))|([^\s";]*))')
+# A quoted value ends at the quote before the next parameter or the end, whatever stands before that quote: browsers
+# send a backslash as itself (WHATWG), so `name="a\"; filename=…` is a name that ends in one.
+_VALUE_END = rf"[ \t]*+(?:;[ \t;]*+(?:{_TOKEN}[ \t]*+=|$)|$)"
+_PARAMETER = re.compile(rf'[ \t]*;[ \t]*({_TOKEN})[ \t]*=[ \t]*(?:"(.*?)"(?={_VALUE_END})|([^\s";]*))')
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=?]{1,70}")  # RFC 2046 §5.1.1, less the space
 
 
@@ -42,9 +44,11 @@ def part_header(block: bytes, max_lines: int) -> tuple[str, str | None, str]:
     disposition, parameters = parameters_of(fields.get("content-disposition", ""))
     if disposition != "form-data" or not parameters.get("name"):
         raise Malformed("A part of the upload lacks “Content-Disposition: form-data” with a name.")
+    filename = parameters.get("filename")
+    if filename is not None:
+        parameters.pop("filename*", None)  # .NET's HttpClient sends both
     if any(parameter.endswith("*") for parameter in parameters):
         raise Malformed("A part of the upload uses “filename*”, which RFC 7578 §4.2 forbids. Send “filename” as UTF-8.")
-    filename = parameters.get("filename")
     declared = fields.get("content-type", "").partition(";")[0].strip().lower()
     return _unescape(parameters["name"]), None if filename is None else _unescape(filename), declared
 
@@ -66,5 +70,8 @@ def parameters_of(value: str) -> tuple[str, dict[str, str]]:
 
 
 def _unescape(name: str) -> str:
-    """Undo what browsers do to names, and no more (WHATWG HTML, multipart/form-data encoding algorithm)."""
-    return name.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
+    """Undo what browsers do to names (WHATWG HTML, multipart/form-data encoding algorithm), and no more.
+
+    A quote may have a backslash instead (RFC 9110 §5.6.4; curl before 7.81). Any other backslash is a character.
+    """
+    return name.replace('\\"', '"').replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")

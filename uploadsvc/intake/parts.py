@@ -1,11 +1,8 @@
 """What one part of a body turns into: a staged file, a text field, or nothing."""
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
-
-from streaming_form_data.targets import BaseTarget
 
 from ..errors import Malformed, TooLarge
 
@@ -17,6 +14,9 @@ class Stage(Protocol):
 
     def write(self, chunk: bytes) -> None:
         """Append `chunk`."""
+
+    def close(self) -> None:
+        """Hold nothing open: the last byte was written."""
 
     def discard(self) -> None:
         """Leave nothing behind."""
@@ -83,6 +83,7 @@ class FilePart(Part):
     def finish(self) -> None:
         if not self._file.staged.size:
             raise Malformed(f"“{self._file.recogniser.filename}” is empty.")
+        self._file.staged.close()
         self._file.recogniser.finish()
 
 
@@ -108,21 +109,3 @@ class EmptyInput(Part):
     def write(self, chunk: bytes) -> None:
         if chunk:
             raise Malformed("A file in the upload has no name.")
-
-
-class Splitter(BaseTarget):
-    """The library's one target: passes each part's bytes to the next part that the intake has opened."""
-
-    def __init__(self, coming: deque[Part]) -> None:
-        super().__init__()
-        self._coming = coming
-
-    def on_start(self) -> None:
-        self._part = self._coming.popleft()
-
-    def on_data_received(self, chunk: bytes) -> None:
-        if chunk:
-            self._part.write(chunk)
-
-    def on_finish(self) -> None:
-        self._part.finish()

@@ -5,7 +5,6 @@ The life of a file: `stage` -> `Staged.write`… -> `publish` (fsync, link witho
 """
 
 import errno
-import hashlib
 import os
 import re
 import secrets
@@ -16,9 +15,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from .errors import InsufficientStorage, StorageFailed
+from .faults import disk_errors
+from .room import Reservation, Room
+from .staged import Staged
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+__all__ = ["LocalStorage", "Reservation", "Staged", "disk_errors", "unix_ms"]
+
 _STORED = re.compile(r"\d{13,}-.+", re.DOTALL)  # what publish() names, and so all that sweep() may remove
 
 
@@ -27,83 +29,37 @@ def unix_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-@contextmanager
-def disk_errors() -> Iterator[None]:
-    """Turn an OSError into 507 when the disk is full or the quota reached, else into 500 `storage_error`."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise InsufficientStorage("The server's disk is full. Nothing was stored; try again later.") from error
-        raise StorageFailed("The server could not write to its disk. Nothing was stored.") from error
-
-
-class Staged:
-    """A file on its way: counts (`size`, bytes) and hashes what is written, and can vanish at any moment."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.size = 0
-        self._hash = hashlib.sha256()
-        with disk_errors():
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        self.file: IO[bytes] = os.fdopen(descriptor, "r+b", buffering=0)
-
-    @property
-    def sha256(self) -> str:
-        """Return the hex digest of everything written so far."""
-        return self._hash.hexdigest()
-
-    def write(self, chunk: bytes) -> None:
-        """Append `chunk`; raise InsufficientStorage or StorageFailed."""
-        self._hash.update(chunk)
-        self.size += len(chunk)
-        with disk_errors():
-            written = self.file.write(chunk)
-            while written < len(chunk):  # a raw file may take less than it is given
-                written += self.file.write(chunk[written:])
-
-    def sync(self) -> None:
-        """Return only when the bytes are on the disk. A failed fsync is final: never try it twice."""
-        os.fsync(self.file.fileno())
-
-    def discard(self) -> None:
-        """Close and remove the staged name, whatever state it is in. Idempotent."""
-        if not self.file.closed:
-            self.file.close()
-            self.path.unlink(missing_ok=True)
-
-
 class LocalStorage:
     """Files under `root/<user id>/<unix ms>-<safe name>`; `root/.staging` holds what is not published yet."""
 
     def __init__(self, root: Path, min_free_bytes: int) -> None:
         self.root = root
         self.staging = root / ".staging"
-        self.min_free_bytes = min_free_bytes
         self._synced: set[int] = set()  # users whose folder is known to outlive a power failure
         self.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._room = Room(self.staging, min_free_bytes)
 
-    def ensure_room(self, incoming: int) -> None:
-        """Raise InsufficientStorage unless `incoming` bytes fit and the reserve stays free."""
-        with disk_errors():
-            disk = os.statvfs(self.staging)
-        if disk.f_bavail * disk.f_frsize < incoming + self.min_free_bytes:
-            raise InsufficientStorage("The server's disk is full. Nothing was stored; try again later.")
+    def reserve(self, size: int) -> Reservation:
+        """Keep room for an upload of `size` bytes, or 0 where that is not known, until it is released.
+
+        Raises InsufficientStorage unless they fit beside what other uploads of this process wait for and the
+        reserve stays free.
+        """
+        return Reservation(self._room, size)
 
     def check(self) -> None:
         """Raise unless files can be written here, without writing one (readiness)."""
-        self.ensure_room(0)
+        self._room.promise(0)
         with disk_errors():
             if self.staging.is_symlink() or not os.access(f"{self.staging}/", os.W_OK | os.X_OK):
                 raise OSError(errno.EACCES, "the staging folder cannot be written")
 
-    def stage(self) -> Staged:
-        """Open a new staged file on the filesystem that will keep it."""
+    def stage(self, reservation: Reservation | None = None) -> Staged:
+        """Open a new staged file, which fills `reservation`, on the filesystem that will keep it."""
         with disk_errors():
             if self.staging.is_symlink():
                 raise OSError(errno.ELOOP, "the staging folder is a link")
-        return Staged(self.staging / f"{secrets.token_hex(16)}.part")
+        return Staged(self.staging / f"{secrets.token_hex(16)}.part", reservation)
 
     def publish(self, staged: Staged, user_id: int, safe_name: str) -> str:
         """Make `staged` durable as `<user_id>/<unix ms>-<safe_name>` and return that path.
