@@ -4,7 +4,6 @@ import random
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable
-from email.parser import Parser
 from typing import Any
 
 import pytest

@@ -3,26 +3,21 @@
 It knows no Flask, no server and no database. A feeder calls `feed` with whatever arrived and `finish` at the
 end; every refusal is raised as early as it can be known, and leaves nothing behind.
 
-streaming-form-data splits the parts. Their headers are read here instead, strictly, and the library is given a
-constant header: its own e-mail parser would decode names that RFC 7578 §4.2 wants left alone, accept bare line
-feeds and parts without a header, and take its time; for that last reason its core is used without the class around
-it, which reads the Content-Type with the same parser. Nor does it get a delimiter in two pieces, or a byte after the
-closing boundary: both would lose data.
+The delimiters are found and the parts' headers read here, strictly. The content of a part that arrives in pieces
+passes through streaming-form-data (splitter.py); of one that is there whole, as most small files are, nothing is left
+to split, and setting the library up would take half of the time.
 """
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic
 
-from ..errors import ApiError, Malformed, TooLarge, UnsupportedType
+from ..errors import Malformed, TooLarge, UnsupportedType
 from .headers import boundary_of, part_header
 from .parts import EmptyInput, FieldPart, FilePart, Part, R, Received, ReceivedFile, S
-from .splitter import PART_HEADER, splitting
+from .splitter import Splitting
 
 __all__ = ["Intake", "Limits", "Received"]
-
-_GATHER = 8 * 1024  # bytes fed to the library at a time; below about 32 it fails on legal bodies
 
 
 @dataclass(frozen=True)
@@ -63,11 +58,10 @@ class Intake(Generic[S, R]):
         self._held = b"\r\n"  # received but not yet judged; the first delimiter needs no CRLF of its own
         self._borrowed = True  # what is judged begins with a CRLF that is no content, but may be a delimiter's
         self._in_headers = self._ended = False
-        self._gathered: list[bytes] = []
-        self._gathered_size = self._overhead = self._preamble = self._parts = 0
-        self._coming: deque[Part] = deque()  # opened here, not yet reached by the library
+        self._overhead = self._preamble = self._parts = 0
+        self._part: Part | None = None  # the open one
+        self._splitting: Splitting | None = None  # when it arrives in pieces
         self._received: Received[S, R] = Received([], {})
-        self._parser = splitting(self._delimiter, self._coming)
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the body, in pieces of any size."""
@@ -93,7 +87,7 @@ class Intake(Generic[S, R]):
     def abort(self) -> None:
         """Forget everything; nothing is left on the disk. Idempotent."""
         self._ended = True
-        self._gathered.clear()
+        self._splitting = None
         self._received.discard()
         self._received = Received([], {})  # whoever calls finish() all the same gets no file
 
@@ -117,16 +111,13 @@ class Intake(Generic[S, R]):
                 keep = len(data) if keep < 0 else keep  # where a delimiter may begin; else nothing is held, or copied
                 self._content(data[at:keep])
                 return data[keep:]
-            self._content(data[at:mark])
+            self._content(data[at:mark], last=True)
             what = data[after : after + 2]
-            if what == b"--":
-                self._end_part(b"--")
-                self._ended = True
-            elif what == b"\r\n":
-                self._end_part(b"\r\n")
-                at, self._in_headers = after, True
-            else:  # RFC 2046 §5.1.1: no content holds its delimiter, whatever follows it
+            if what not in (b"--", b"\r\n"):  # RFC 2046 §5.1.1: no content holds its delimiter, whatever follows it
                 raise Malformed("The upload has a boundary line that is not valid.")
+            self._end_part()
+            self._ended = what == b"--"
+            at, self._in_headers = after, True
         return b""
 
     def _open(self, block: bytes) -> None:
@@ -136,10 +127,9 @@ class Intake(Generic[S, R]):
             raise Malformed(f"The upload has more than {self._limits.parts} parts.")
         self._count(len(block))
         name, filename, declared = part_header(block, self._limits.header_lines)
-        self._coming.append(self._part(name, filename, declared))
-        self._gather(PART_HEADER)
+        self._part = self._part_for(name, filename, declared)
 
-    def _part(self, name: str, filename: str | None, declared: str) -> Part:
+    def _part_for(self, name: str, filename: str | None, declared: str) -> Part:
         if declared.startswith("multipart/"):  # RFC 7578 §4.3 ended multipart/mixed
             raise UnsupportedType("A part of the upload is itself multipart. Send each file as a part of its own.")
         if filename is None:
@@ -153,43 +143,31 @@ class Intake(Generic[S, R]):
         self._received.files.append(file)
         return FilePart(file, self._limits.file_bytes)
 
-    def _content(self, piece: bytes) -> None:
+    def _content(self, piece: bytes, last: bool = False) -> None:
         """Pass on bytes of the open part, and ignore the few there may be before the first."""
         if piece and self._borrowed:
             self._borrowed, piece = False, piece[2:]
-        if self._parts:
-            self._gather(piece)
-            return
-        self._preamble += len(piece)
-        if self._preamble > self._limits.preamble:
-            raise Malformed("The upload does not begin with its boundary.")
+        if self._part is None:
+            self._preamble += len(piece)
+            if self._preamble > self._limits.preamble:
+                raise Malformed("The upload does not begin with its boundary.")
+        elif last and self._splitting is None:
+            if piece:
+                self._part.write(piece)
+        else:
+            self._splitting = self._splitting or Splitting(self._delimiter, self._part)
+            self._splitting.feed(piece)
 
-    def _end_part(self, mark: bytes) -> None:
+    def _end_part(self) -> None:
         """Have the open part judged to its end before anything after it is: the first fault in the body is told."""
-        if self._parts or mark != b"--":
-            self._gather(self._delimiter + mark)
-            self._flush()
+        if self._splitting:
+            self._splitting.finish()
+        elif self._part:
+            self._part.finish()
+        self._part = self._splitting = None
 
     def _count(self, size: int) -> None:
         """Count bytes that are not file content."""
         self._overhead += size
         if self._overhead > self._limits.overhead:
             raise TooLarge(f"The form fields take more than {self._limits.overhead // 1024} KiB.")
-
-    def _gather(self, piece: bytes) -> None:
-        self._gathered.append(piece)
-        self._gathered_size += len(piece)
-        if self._gathered_size >= _GATHER:
-            self._flush()
-
-    def _flush(self) -> None:
-        block = b"".join(self._gathered)
-        self._gathered, self._gathered_size = [], 0
-        try:
-            fault = self._parser.data_received(block)
-        except (ApiError, OSError):
-            raise
-        except Exception as error:
-            raise Malformed("The upload is not valid multipart/form-data.") from error
-        if fault:
-            raise Malformed(f"The upload is not valid multipart/form-data (fault {fault}).")

@@ -1,24 +1,63 @@
-"""streaming-form-data, as the intake uses it: its core, one target, and the one part header it is ever given."""
+"""streaming-form-data, as the intake uses it: its core, for a part that arrives in pieces.
 
-from collections import deque
+The library is given a constant part header: its own e-mail parser would decode names that RFC 7578 §4.2 wants left
+alone, accept bare line feeds and parts without a header, and take its time. For that last reason its core is used
+without the class around it, which reads the Content-Type with the same parser. Nor does it get a delimiter in two
+pieces, or a byte after the closing boundary: both would lose data.
+"""
 
-from streaming_form_data import _parser as library
+from streaming_form_data._parser import _Parser
 from streaming_form_data.targets import BaseTarget
 
+from ..errors import ApiError, Malformed
 from .parts import Part
 
-PART_HEADER = b"Content-Disposition:form-data;name=part\r\n\r\n"
+_GATHER = 8 * 1024  # bytes fed to the library at a time; below about 32 it fails on legal bodies
+_HEADER = b"\r\nContent-Disposition:form-data;name=part\r\n\r\n"
 
 
-class Splitter(BaseTarget):
-    """The core's one target: passes each part's bytes to the next part that the intake has opened."""
+class Splitting:
+    """One part on its way through the library. `delimiter` begins with CRLF and hyphens; the part ends at the next."""
 
-    def __init__(self, coming: deque[Part]) -> None:
+    def __init__(self, delimiter: bytes, part: Part) -> None:
+        self._end = delimiter + b"--"
+        self._core = _Parser(delimiter + b"\r\n", self._end, False)
+        self._core.register("part", _Target(part))
+        self._gathered = [delimiter, _HEADER]
+        self._gathered_size = 0
+
+    def feed(self, content: bytes) -> None:
+        """Take the next bytes of content; raise what the part raises, or Malformed."""
+        self._gathered.append(content)
+        self._gathered_size += len(content)
+        if self._gathered_size >= _GATHER:
+            self._flush()
+
+    def finish(self) -> None:
+        """Have the part judged to its end; raise what it raises, or Malformed."""
+        self._gathered.append(self._end)
+        self._flush()
+
+    def _flush(self) -> None:
+        block = b"".join(self._gathered)
+        self._gathered = []
+        self._gathered_size = 0
+        try:
+            fault = self._core.data_received(block)
+        except (ApiError, OSError):
+            raise
+        except Exception as error:
+            raise Malformed("The upload is not valid multipart/form-data.") from error
+        if fault:
+            raise Malformed(f"The upload is not valid multipart/form-data (fault {fault}).")
+
+
+class _Target(BaseTarget):
+    """The core's one target: passes the bytes to the part."""
+
+    def __init__(self, part: Part) -> None:
         super().__init__()
-        self._coming = coming
-
-    def on_start(self) -> None:
-        self._part = self._coming.popleft()
+        self._part = part
 
     def on_data_received(self, chunk: bytes) -> None:
         if chunk:
@@ -26,10 +65,3 @@ class Splitter(BaseTarget):
 
     def on_finish(self) -> None:
         self._part.finish()
-
-
-def splitting(delimiter: bytes, coming: deque[Part]) -> library._Parser:
-    """Return a core that splits at `delimiter`, which begins with CRLF and hyphens, into the parts of `coming`."""
-    core = library._Parser(delimiter + b"\r\n", delimiter + b"--", False)
-    core.register("part", Splitter(coming))
-    return core

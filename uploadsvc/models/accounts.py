@@ -108,7 +108,8 @@ class Session(db.Model):  # type: ignore[name-defined]
     @classmethod
     def alive(cls, sid: str, user_id: int) -> str | None:
         """Return the e-mail of the active user whose live session `sid` is, else None."""
-        return db.session.scalar(_ALIVE, {"sid": sid, "user_id": user_id, "now": now()})
+        with db.engine.connect() as connection:  # every request asks this: half the time of an ORM session
+            return connection.scalar(_ALIVE, {"sid": sid, "user_id": user_id, "now": now()})
 
     @classmethod
     def end(cls, sid: str) -> None:
@@ -143,8 +144,8 @@ class Session(db.Model):  # type: ignore[name-defined]
 
 # Built once: every request asks it, and building it costs more than running it.
 _ALIVE = (
-    select(User.email)
-    .join(Session, Session.user_id == User.id)
+    select(User.__table__.c.email)
+    .join(Session.__table__, Session.user_id == User.id)
     .where(Session.id == bindparam("sid"), Session.user_id == bindparam("user_id"), User.is_active)
     .where(Session.revoked_at.is_(None), Session.expires_at > bindparam("now"))
 )

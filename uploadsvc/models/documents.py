@@ -73,8 +73,8 @@ class Document(db.Model):  # type: ignore[name-defined]
     @classmethod
     def store(cls, rows: list[dict[str, Any]]) -> list["Document"]:
         """Insert one upload's rows and commit; in plain SQL, for the unit of work costs three times as much."""
-        db.session.execute(insert(cls.__table__), rows)
-        db.session.commit()
+        with db.engine.begin() as connection:
+            connection.execute(_INSERT, rows)
         return [cls(**row) for row in rows]
 
     def delete(self) -> bool:
@@ -118,3 +118,6 @@ class Document(db.Model):  # type: ignore[name-defined]
             "createdAt": rfc3339(self.created_at),
             "uploadedAt": rfc3339(self.uploaded_at),
         }
+
+
+_INSERT = insert(Document.__table__)  # built once: building it costs as much as running it

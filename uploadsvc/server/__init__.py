@@ -65,6 +65,7 @@ class Server(TcpWSGIServer):
             **_proxy_settings(app.config["TRUSTED_PROXY"]),
         )
 
+        self.adj.send_bytes = self.adj.outbuf_overflow  # header and body in one send, at the end of the task
         self._application = self.application  # waitress has put its reading of the proxy's headers around ours
         self.application = self._believe_only_the_proxy
 
