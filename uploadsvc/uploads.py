@@ -16,7 +16,7 @@ from .errors import BadRequest, ClientClosedRequest, IdempotencyMismatch, TooLar
 from .extensions import db
 from .filetypes import TYPES, Candidate, accept, safe_name
 from .intake import Intake, Limits, Received
-from .models import Document, now
+from .models import Document, Row, now
 from .storage import LocalStorage, Reservation, Staged
 
 bp = Blueprint("uploads", __name__, url_prefix="/api")
@@ -164,13 +164,13 @@ def _open_intake(room: Reservation) -> UploadIntake:
     return Intake(request.headers.get("Content-Type", ""), stage, accept, upload_limits())
 
 
-def _first_result(received: Received[Staged, Candidate], key: str | None) -> list[Document]:
+def _first_result(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
     """Return what an earlier upload with the same key and files stored; raise IdempotencyMismatch for other files.
 
     Text fields are not compared: a script's clock may stand in them.
     """
     first = Document.of_upload(g.user_id, key) if key else []
-    if first and first[0].upload_digest != _digest(received):
+    if first and first[0]["upload_digest"] != _digest(received):
         raise IdempotencyMismatch(
             "This Idempotency-Key belongs to an upload of other files. Send these with a new one."
         )
@@ -182,7 +182,7 @@ def _digest(received: Received[Staged, Candidate]) -> str:
     return Document.digest_of((file.recogniser.filename, file.staged.size, file.staged.sha256) for file in files)
 
 
-def _store(received: Received[Staged, Candidate], key: str | None) -> list[Document]:
+def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
     """Publish the files and commit their rows; after any failure neither is left."""
     storage, published = _storage(), []
     try:
@@ -193,7 +193,8 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Docum
             _still_wanted()
             published.append(storage.publish(file.staged, g.user_id, safe_name(file.recogniser.filename)))
         _still_wanted()
-        return Document.store(_rows(received, published, key))
+        rows = _rows(received, published, key)
+        Document.store(rows)
     except BaseException as error:
         db.session.rollback()
         for path in published:
@@ -201,6 +202,7 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Docum
         if isinstance(error, IntegrityError) and (first := _first_result(received, key)):  # the other was faster
             return first
         raise
+    return rows
 
 
 def _still_wanted() -> None:
@@ -209,7 +211,7 @@ def _still_wanted() -> None:
         raise ClientClosedRequest("The client has gone.")
 
 
-def _rows(received: Received[Staged, Candidate], published: list[str], key: str | None) -> list[dict[str, Any]]:
+def _rows(received: Received[Staged, Candidate], published: list[str], key: str | None) -> list[Row]:
     moment, digest = now(), _digest(received) if key else None
     return [
         {
@@ -233,8 +235,8 @@ def _rows(received: Received[Staged, Candidate], published: list[str], key: str 
     ]
 
 
-def _answer(documents: list[Document]) -> Response:
-    return jsonify(ok=True, files=[document.as_file() for document in documents], fields=documents[0].fields or {})
+def _answer(rows: list[Row]) -> Response:
+    return jsonify(ok=True, files=[Document.as_file(row) for row in rows], fields=rows[0]["fields"] or {})
 
 
 def _storage() -> LocalStorage:

@@ -5,7 +5,18 @@ Times are naive UTC: SQLite keeps no zone, and one convention on every engine be
 
 from .accounts import PARENT_GRACE, REFRESH_LIFE, SESSION_LIFE, Session, User
 from .clock import now, rfc3339
-from .documents import Document
+from .documents import Document, Row
 from .tokens import ApiToken
 
-__all__ = ["PARENT_GRACE", "REFRESH_LIFE", "SESSION_LIFE", "ApiToken", "Document", "Session", "User", "now", "rfc3339"]
+__all__ = [
+    "PARENT_GRACE",
+    "REFRESH_LIFE",
+    "SESSION_LIFE",
+    "ApiToken",
+    "Document",
+    "Row",
+    "Session",
+    "User",
+    "now",
+    "rfc3339",
+]
