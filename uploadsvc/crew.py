@@ -17,6 +17,7 @@ log = logging.getLogger("uploadsvc.server")
 
 PATIENCE = 0.005  # seconds: some changes of thread
 _DOZE = 0.1  # seconds without a task after which nobody watches the leader
+_ASIDE = 1  # long tasks at a time that are worth a thread of their own: more only compete for the interpreter
 _NAP = 1.0  # seconds: the main thread wakes for a signal that the system gave to another
 
 
@@ -43,6 +44,7 @@ class Crew:
         self._leader: threading.Thread | None = None
         self._standing_by = 0
         self._busy_since: float | None = None  # the leader's task
+        self._aside = 0
         self._dismissed = False
         self._watch = threading.Lock()  # held by the one that watches the leader
         self._bell = threading.Event()
@@ -118,17 +120,20 @@ class Crew:
             self._do(self.queue.popleft(), me)
 
     def _do(self, task: Task, me: threading.Thread) -> None:
-        dozing = time.monotonic() - self._last_task > _DOZE
+        aside = task.is_long and self._aside < _ASIDE
         with self._lock:
+            dozing = time.monotonic() - self._last_task > _DOZE
             self._busy_since = self._last_task = time.monotonic()
-            if task.is_long:
+            if aside:
+                self._aside += 1
                 self._leader = None
-        if task.is_long or dozing:
+        if aside or dozing:
             self._bell.set()
         try:
             task.service()
         except BaseException:
             log.exception("task_failed")
         with self._lock:
+            self._aside -= aside
             if self._leader is me:
                 self._busy_since = None

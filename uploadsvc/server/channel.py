@@ -24,7 +24,7 @@ FLOOR = 10_000  # bytes a second, on average since the body or the answer began
 LINGER_SECONDS = 30  # to read the answer while the rest of a refused body is thrown away
 LINGER_IDLE = 5  # seconds without a byte
 LINGER_UPLOADS = 4  # largest uploads' worth of bytes: who declares too much can still read why it is refused
-LONG = 1024 * 1024  # bytes: an upload of more is received and stored beside the loop, not between two of its turns
+LONG = 4 * 1024 * 1024  # bytes: an upload of more is received beside the loop, not between two of its turns
 
 _BURST_READS = 8  # before the thread turns to another task
 _BURST_BYTES = 256 * 1024  # a read: larger ones fall out of the processor's cache before they are hashed
