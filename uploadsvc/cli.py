@@ -196,7 +196,7 @@ def _read_password(from_stdin: bool) -> str:
 def _sweep(older_than: float | None) -> Iterator[str]:
     """Remove what no upload can still be writing, and sessions past their end; yield the paths removed."""
     if older_than is None:
-        limits = upload_limits()
+        limits = upload_limits(current_app.config)
         older_than = max(3600, 2 * limits.request_bytes / FLOOR)
     db.session.execute(delete(Session).where(Session.expires_at < now()))
     db.session.commit()

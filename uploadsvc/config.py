@@ -102,6 +102,8 @@ SETTINGS = (
     Setting("TRUSTED_HOSTS", "", _list(str.lower), "the Host names to answer to; empty: any"),
     Setting("MAX_FILE_BYTES", str(10 * 1024 * 1024), _whole(1), "a file of exactly this size passes"),
     Setting("MAX_FILES", "20", _whole(1, 1000), "files in one request"),
+    Setting("USER_UPLOADS", "100", _whole(1), "uploads that one account may have open at once"),
+    Setting("ADDRESS_CONNECTIONS", "500", _whole(1), "connections of one address; the TRUSTED_PROXY's are not counted"),
     Setting("MIN_FREE_BYTES", str(100 * 1024 * 1024), _whole(0), "disk space that uploads leave free"),
     Setting("THREADS", "4", _whole(2, 256), "requests answered at once; one is always kept from password checks"),
     Setting("WORKERS", "1", _whole(1, 64), "processes on the one socket: when a core is busy and others idle"),
@@ -162,7 +164,7 @@ def flask_settings(config: Mapping[str, Any]) -> dict[str, Any]:
         "MAX_CONTENT_LENGTH": 16 * 1024,  # of JSON; the upload view raises it for itself
         "TRUSTED_HOSTS": config["TRUSTED_HOSTS"] or None,
         "SQLALCHEMY_DATABASE_URI": config["DATABASE_URL"],
-        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_size": config["THREADS"], "max_overflow": 2, "hide_parameters": True},
+        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_size": config["THREADS"], "max_overflow": config["THREADS"] + 4, "hide_parameters": True},
         "JWT_SECRET_KEY": config["JWT_SECRET"],
         "JWT_ALGORITHM": "HS256",
         "JWT_DECODE_ALGORITHMS": ["HS256"],

@@ -17,7 +17,7 @@ log = logging.getLogger("uploadsvc.server")
 
 PATIENCE = 0.005  # seconds: some changes of thread
 _DOZE = 0.1  # seconds without a task after which nobody watches the leader
-_ASIDE = 1  # long tasks at a time that are worth a thread of their own: more only compete for the interpreter
+_ASIDE = 2  # long tasks at a time that are worth a thread of their own: more only compete for the interpreter
 _NAP = 1.0  # seconds: the main thread wakes for a signal that the system gave to another
 
 

@@ -11,7 +11,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, NoReturn
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from flask.json.provider import DefaultJSONProvider
 from flask_cors import CORS
 from flask_jwt_extended import JWTManager
@@ -20,7 +20,7 @@ from flask_sqlalchemy import SQLAlchemy
 from jwt import DecodeError
 from jwt.utils import base64url_decode
 from sqlalchemy import MetaData, event
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import DeclarativeBase
 
 from .errors import Busy
@@ -115,6 +115,7 @@ def init_app(app: Flask) -> None:
     db.init_app(app)
     with app.app_context():
         _guard_sqlite(db.engine, app.config["THREADS"])
+    app.teardown_appcontext(release_connection)
     migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))
     jwt.init_app(app)
     if app.config["FRONTEND_URL"]:
@@ -137,6 +138,25 @@ def _vary_by_origin(response: Response) -> Response:
     if request.path.startswith("/api/"):
         response.vary.add("Origin")
     return response
+
+
+def connection() -> Connection:
+    """Return the connection of this request or command for plain SQL, opened at its first use.
+
+    An upload asks two statements, and an ORM session around them costs more than both. Whoever commits gives the
+    connection back with `release_connection`; what is left open goes back with the application context.
+    """
+    if "connection" not in g:
+        g.connection = db.engine.connect()
+    opened: Connection = g.connection
+    return opened
+
+
+def release_connection(_error: BaseException | None = None) -> None:
+    """Give the connection back; what was not committed is rolled back."""
+    opened = g.pop("connection", None)
+    if opened is not None:
+        opened.close()
 
 
 class WriteGate:

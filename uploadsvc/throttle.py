@@ -1,11 +1,11 @@
-"""How often one may try to sign in: counted before the password is checked, so a flood costs no bcrypt."""
+"""How often one may try to sign in, counted before bcrypt runs; and how many uploads an account may have open."""
 
 import hashlib
 import ipaddress
 import math
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -136,7 +136,7 @@ class LoginThrottle:
 
         What finds no place has been counted all the same, so a flood soon runs into its window.
         """
-        address, account = _address(remote_addr), _account(email)
+        address, account = network_of(remote_addr), _account(email)
         known = bool(self._storage.get(_known(account, address)))
         self._count(address, account, known)
         with ExitStack() as held:
@@ -147,7 +147,7 @@ class LoginThrottle:
 
     def succeeded(self, remote_addr: str, email: str) -> None:
         """Forget the pair's wrong tries and remember that the address is the account's."""
-        address, account = _address(remote_addr), _account(email)
+        address, account = network_of(remote_addr), _account(email)
         self._limiter.clear(_PER_PAIR, account + address)
         self._storage.clear(_known(account, address))  # a counter's end is set when it begins
         self._storage.incr(_known(account, address), _KNOWN_FOR)
@@ -177,7 +177,31 @@ def _held(places: threading.BoundedSemaphore, wait: float) -> Iterator[None]:
         places.release()
 
 
-def _address(remote_addr: str) -> str:
+class OpenUploads:
+    """Counts the uploads that each account has open in this process: staged files, descriptors, room on the disk."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def place(self, user: str) -> Iterator[None]:
+        """Hold one of the user's places; raise TooManyRequests when all are taken."""
+        with self._lock:
+            if self._open[user] >= self._most:
+                raise TooManyRequests("You have too many uploads open at once. Wait until some have ended.", 1)
+            self._open[user] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._open[user] -= 1
+                if not self._open[user]:
+                    del self._open[user]
+
+
+def network_of(remote_addr: str) -> str:
     """Return the address, or the /64 network of an IPv6 one: a household has 2^64 of them.
 
     An IPv4 address in IPv6's clothes (RFC 4291 §2.5.5.2) is the IPv4 address.

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, delete
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from ..credentials import new_id
-from ..extensions import db
+from ..extensions import connection, db, release_connection
 from .clock import now, rfc3339
 
 Row = dict[str, Any]  # by the names of the columns
@@ -74,8 +74,11 @@ class Document(db.Model):  # type: ignore[name-defined]
     @staticmethod
     def store(rows: list[Row]) -> None:
         """Insert one upload's rows and commit; in plain SQL, for the unit of work costs three times as much."""
-        with db.engine.begin() as connection:
-            connection.execute(_INSERT, rows)
+        try:
+            connection().execute(_INSERT, rows)
+            connection().commit()
+        finally:
+            release_connection()
 
     def delete(self) -> bool:
         """Delete the row and commit; return False when somebody else already has."""

@@ -40,8 +40,7 @@ class Server(TcpWSGIServer):
     def __init__(self, app: Flask, listener: socket.socket, supervisor: int | None = None) -> None:
         self.app = app
         self._supervisor = supervisor
-        with app.app_context():
-            self.largest_upload = upload_limits().request_bytes
+        self.largest_upload = upload_limits(app.config).request_bytes
         self._stop_by: float | None = None
         self._waiting = False
         self._accept_again = self._tell_again = 0.0

@@ -26,7 +26,7 @@ LINGER_IDLE = 5  # seconds without a byte
 LINGER_UPLOADS = 4  # largest uploads' worth of bytes: who declares too much can still read why it is refused
 LONG = 4 * 1024 * 1024  # bytes: an upload of more is received beside the loop, not between two of its turns
 
-_BURST_READS = 8  # before the thread turns to another task
+_BURST_READS = 32  # before the thread turns to another task
 _BURST_BYTES = 256 * 1024  # a read: larger ones fall out of the processor's cache before they are hashed
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -81,8 +81,8 @@ class Channel(HTTPChannel):
 
     def _admit(self, request: Request) -> StreamedReception:
         """Judge an upload by its headers, before its body is read."""
-        with self.server.app.request_context(Task(self, request).get_environment()):
-            return StreamedReception(self.server.largest_upload)
+        app = self.server.app
+        return StreamedReception(app, app.request_class(Task(self, request).get_environment()))
 
     # --- Reading
 
