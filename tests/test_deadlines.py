@@ -35,11 +35,11 @@ LAUNCHER = """
 import sys
 from flask.cli import main
 from uploadsvc import server
-from uploadsvc.server import channel
+from uploadsvc.server import deadlines
 
 for setting in sys.argv[1:]:
     name, value = setting.split("=")
-    module = server if hasattr(server, name) else channel
+    module = server if hasattr(server, name) else deadlines
     assert hasattr(module, name), name
     setattr(module, name, int(value))
 sys.argv = ["flask", "--app", "wsgi", "serve"]
@@ -54,6 +54,7 @@ def tuned(folder: Path, **constants: int) -> Iterator[Live]:
     script.write_text(LAUNCHER)
     given = [f"{name}={value}" for name, value in constants.items()]
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PORT": str(port), "BCRYPT_ROUNDS": "4"}
+    environ |= {"ADDRESS_CONNECTIONS": "2000"}
     environ |= {"INSTANCE_PATH": str(folder / "instance"), "MIN_FREE_BYTES": "0", "ADMIN_PASSWORD": PASSWORD}
     with log.open("wb") as sink:
         process = subprocess.Popen(

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "uploadsvc"
 FLOORS = [
-    {"errors", "filetypes", "storage", "intake", "credentials", "crew"},
+    {"errors", "filetypes", "storage", "intake", "credentials", "crew", "message"},
     {"config", "extensions", "models", "throttle", "telemetry", "guard"},
     {"auth", "uploads", "documents", "tokens"},
     {"__init__", "cli", "server", "workers"},

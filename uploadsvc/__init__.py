@@ -52,5 +52,6 @@ def _set_headers(app: Flask, headers: Mapping[str, str]) -> None:
     def add(response: Response) -> Response:
         for name, value in headers.items():
             response.headers.setdefault(name, value)
-        response.headers.setdefault("Cache-Control", "no-store" if request.path.startswith("/api") else "no-cache")
+        kept = response.status_code < 400 and not request.path.startswith("/api")  # noqa: PLR2004 - refusals begin here
+        response.headers.setdefault("Cache-Control", "no-cache" if kept else "no-store")
         return response

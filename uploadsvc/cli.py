@@ -24,7 +24,7 @@ from .config import ConfigError
 from .errors import ApiError, BadRequest
 from .extensions import db
 from .models import Document, Session, User, now
-from .server.channel import FLOOR
+from .server.deadlines import FLOOR
 from .uploads import upload_limits
 
 bp = Blueprint("commands", __name__, cli_group=None)

@@ -164,7 +164,11 @@ def flask_settings(config: Mapping[str, Any]) -> dict[str, Any]:
         "MAX_CONTENT_LENGTH": 16 * 1024,  # of JSON; the upload view raises it for itself
         "TRUSTED_HOSTS": config["TRUSTED_HOSTS"] or None,
         "SQLALCHEMY_DATABASE_URI": config["DATABASE_URL"],
-        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_size": config["THREADS"], "max_overflow": config["THREADS"] + 4, "hide_parameters": True},
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "pool_size": config["THREADS"],
+            "max_overflow": config["THREADS"] + 4,
+            "hide_parameters": True,
+        },
         "JWT_SECRET_KEY": config["JWT_SECRET"],
         "JWT_ALGORITHM": "HS256",
         "JWT_DECODE_ALGORITHMS": ["HS256"],

@@ -20,6 +20,7 @@ from waitress.wasyncore import dispatcher
 
 from .. import config, telemetry
 from ..crew import Crew
+from ..throttle import network_of
 from ..uploads import upload_limits
 from .channel import Channel
 
@@ -28,6 +29,7 @@ log = logging.getLogger("uploadsvc.server")
 CONNECTIONS = 1000  # at once; of more the one that has been idle longest is closed
 IDLE_SECONDS = 30  # between requests, or without a byte within one
 DESCRIPTORS = 8192  # a connection and its staged files, twice over
+_SPARE = 32  # connections beyond them, while nobody is idle; then they wait in the backlog
 _LAST_SECONDS = 5  # for threads to end when the time for draining is over
 _NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
 
@@ -53,7 +55,7 @@ class Server(TcpWSGIServer):
             sockets=[listener],
             threads=app.config["THREADS"],
             asyncore_use_poll=True,  # select() ends at descriptor 1023
-            connection_limit=CONNECTIONS,
+            connection_limit=CONNECTIONS + _SPARE,
             backlog=1024,
             recv_bytes=65536,
             channel_timeout=IDLE_SECONDS,
@@ -135,7 +137,22 @@ class Server(TcpWSGIServer):
             if error.errno in _NO_DESCRIPTORS:
                 self._pause()
             return
-        self.channel_class(self, connection, address, self.adj, map=self._map)
+        if self._has_room_for(address[0]):
+            self.channel_class(self, connection, address, self.adj, map=self._map)
+        else:
+            connection.close()
+
+    def _has_room_for(self, address: str) -> bool:
+        """Close an idle connection where the newcomer's network has its share, or where there are too many in all."""
+        channels = list(self.active_channels.values())
+        if address != self.app.config["TRUSTED_PROXY"]:
+            network = network_of(address)
+            neighbours = [channel for channel in channels if channel.network == network]
+            if len(neighbours) >= self.app.config["ADDRESS_CONNECTIONS"]:
+                return _close_longest_idle(neighbours)
+        if len(channels) >= CONNECTIONS:
+            _close_longest_idle(channels)
+        return True
 
     def _pause(self) -> None:
         """Accept nobody for a second; the log tells it once a minute."""
@@ -152,6 +169,14 @@ class Server(TcpWSGIServer):
         for channel in self.active_channels.values():
             channel.check_deadlines()
         super().maintenance(now)
+
+
+def _close_longest_idle(channels: list[Channel]) -> bool:
+    """Close one of `channels` that is waiting for a request; tell whether there was any."""
+    idle = [channel for channel in channels if not channel.is_busy()]
+    if idle:
+        min(idle, key=lambda channel: channel.last_activity).handle_close()
+    return bool(idle)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -1,59 +1,28 @@
 """One connection: one request at a time, answered early, lingering to be read; deadlines; who has gone is noticed."""
 
-import fcntl
 import logging
 import socket
-import struct
-import termios
 import time
 from typing import Any
 
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.task import WSGITask
 
-from .. import guard, telemetry
-from ..uploads import RECEPTION, StreamedReception
+from .. import telemetry
+from ..throttle import network_of
+from ..uploads import StreamedReception
+from .deadlines import Deadlines
 from .request import Request
+from .task import Task
 
 log = logging.getLogger("uploadsvc.server")
 
-HEADER_SECONDS = 10  # for a request's headers to arrive whole
-GRACE = 10  # seconds before the floor counts, for bodies and for answers
-FLOOR = 10_000  # bytes a second, on average since the body or the answer began
-LINGER_SECONDS = 30  # to read the answer while the rest of a refused body is thrown away
-LINGER_IDLE = 5  # seconds without a byte
 LINGER_UPLOADS = 4  # largest uploads' worth of bytes: who declares too much can still read why it is refused
 LONG = 4 * 1024 * 1024  # bytes: an upload of more is received beside the loop, not between two of its turns
 
 _BURST_READS = 32  # before the thread turns to another task
 _BURST_BYTES = 256 * 1024  # a read: larger ones fall out of the processor's cache before they are hashed
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class Task(WSGITask):
-    """Has the application answer a request, also one that the server refuses; gives it what the server knows of it."""
-
-    def start(self) -> None:
-        """Announce the close when a body was not read to its end, or the server is stopping."""
-        super().start()
-        if self.request.cut_short or self.channel.server.draining:
-            self.set_close_on_finish()
-
-    def get_environment(self) -> dict[str, Any]:
-        """Return the WSGI environment, with the reception of an upload, a refusal, and the bytes of body received."""
-        environ: dict[str, Any] = super().get_environment()
-        environ[telemetry.BYTES_IN] = self.request.body_bytes_received
-        if self.request.reception:
-            environ[RECEPTION] = self.request.reception
-        if self.request.error:
-            environ[guard.REFUSAL] = self.request.error
-        return environ
-
-    def finish(self) -> None:
-        """Send the answer at once: another turn of the loop would cost as much as the sending."""
-        super().finish()
-        self.channel.send_now()
 
 
 class Channel(HTTPChannel):
@@ -69,11 +38,11 @@ class Channel(HTTPChannel):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._kept = b""
         self._discarding = self._late = self._in_burst = False
-        self._discarded = self._sent = 0
-        self._taken_before = 0
-        self._linger_since: float | None = None
-        self._sending_since: float | None = None
+        self._discarded = 0
+        self.sent = 0
+        self._deadlines = Deadlines()
         super().__init__(*arguments, **options)
+        self.network = network_of(self.addr[0])
 
     def parser_class(self, _adj: Adjustments) -> Request:
         """Return the reader of the next request."""
@@ -198,7 +167,8 @@ class Channel(HTTPChannel):
             return
         self._flush_exception(self._flush_some)
         if self.connected and not self.total_outbufs_len:
-            self.close_when_flushed, self._linger_since = False, time.monotonic()
+            self.close_when_flushed = False
+            self._deadlines.linger()
             try:
                 self.socket.shutdown(socket.SHUT_WR)
             except OSError:
@@ -210,9 +180,9 @@ class Channel(HTTPChannel):
         return bool(self._kept) and not (ending or self.requests or self.total_outbufs_len)
 
     def send(self, data: bytes, do_close: bool = True) -> int:
-        """Send and count; how much of it the client has taken is for `_is_unread`."""
+        """Send and count; how much of it the client has taken, its deadline asks."""
         sent: int = super().send(data, do_close)
-        self._sent += sent
+        self.sent += sent
         return sent
 
     def send_now(self) -> None:
@@ -240,32 +210,9 @@ class Channel(HTTPChannel):
 
     def check_deadlines(self) -> None:
         """Have the connection closed when it is later than it may be."""
-        now, request = time.monotonic(), self.request
-        if self._linger_since is not None:
-            late = now - self._linger_since > LINGER_SECONDS or time.time() - self.last_activity > LINGER_IDLE
-        elif self.total_outbufs_len:
-            late = self._is_unread(now)
-        elif request is None:
-            silent = not self.requests and self.creation_time == self.last_activity
-            late = silent and time.time() - self.creation_time > HEADER_SECONDS
-        elif not request.headers_finished:
-            late = now - request.started > HEADER_SECONDS
-        else:
-            elapsed = now - request.body_started
-            late = elapsed > GRACE and request.body_bytes_received < FLOOR * elapsed
-        if not self.total_outbufs_len:
-            self._sending_since = None
+        late = self._deadlines.are_past(self)
         self._late = self._late or late
         self.will_close = self.will_close or late
-
-    def _is_unread(self, now: float) -> bool:
-        """Tell whether the client takes its answer below the floor; only what it has acknowledged counts as taken."""
-        [waiting] = struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4)))
-        taken = self._sent - waiting
-        if self._sending_since is None:
-            self._sending_since, self._taken_before = now, taken
-        elapsed = now - self._sending_since
-        return elapsed > GRACE and taken - self._taken_before < FLOOR * elapsed
 
     def _give_up(self, request: Request) -> None:
         """Release the request and log it: 408 when it was too slow (RFC 9110 §15.5.9), else 499."""

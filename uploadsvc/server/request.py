@@ -7,9 +7,9 @@ from urllib.parse import unquote_to_bytes
 
 from httptools import HttpParserInvalidURLError, parse_url
 
-from ..errors import ApiError, BadRequest, HeadersTooLong, NotImplementedHere, TooLarge
+from ..errors import ApiError, BadRequest, HeadersTooLong, TooLarge
+from ..message import Message
 from ..uploads import UPLOAD_PATH, StreamedReception
-from .message import Message
 
 HEADER_BYTES = 16 * 1024  # of the request line and all headers
 HEADER_LINES = 100  # a browser sends twenty
@@ -99,7 +99,9 @@ class Request:
             self._add_header(name.decode("latin-1"), value.strip(b" \t").decode("latin-1"))
         if self.version == "1.1" and "HOST" not in self.headers:
             raise BadRequest("The request has no Host header.")  # RFC 9112 §3.2
-        if self._is_chunked():
+        if message.chunked and self.version == "1.0":
+            raise BadRequest("HTTP/1.0 has no transfer codings.")  # RFC 9112 §6.1
+        if message.chunked:
             self._chunked = message
         else:
             message.release()
@@ -129,16 +131,6 @@ class Request:
             raise BadRequest(f"The request has the header {name} twice.")
         else:
             self.headers[key] += f", {value}"
-
-    def _is_chunked(self) -> bool:
-        coding = self.headers.get("TRANSFER_ENCODING")
-        if coding is None:
-            return False
-        if self.version == "1.0":
-            raise BadRequest("HTTP/1.0 has no transfer codings.")  # RFC 9112 §6.1
-        if coding.lower() != "chunked":
-            raise NotImplementedHere("The request uses a transfer coding that the server does not know.")
-        return True
 
     def _open_body(self, arrived: bytes) -> None:
         """Decide what becomes of the body: there is none, it is small or all here, or an upload is to be judged."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from ..errors import BadRequest, NotImplementedHere
+from .errors import BadRequest, NotImplementedHere
 
 _FRAMING = 1024  # bytes in a row of a chunk's size and extensions, or of trailers (RFC 9112 §7.1)
 _ALL_FRAMING = 64 * 1024  # bytes of them in all, and as many again as there are of content
@@ -22,7 +22,7 @@ _UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
 
 
 class Message:
-    """One request message. `target` and `headers` are as they came, `ended` tells that its last chunk was read.
+    """One request message. `target` and `headers` are as they came; of a `chunked` one `ended` tells its last chunk.
 
     `overrun` tells that the next request's begin could not be told from content: it is lost, and the client may ask
     again on another connection (RFC 9112 §9.3.2).
@@ -31,9 +31,10 @@ class Message:
     def __init__(self) -> None:
         self.target = b""
         self.headers: list[tuple[bytes, bytes]] = []
-        self.ended = self.overrun = False
+        self.chunked = self.ended = self.overrun = False
         self._content: list[bytes] = []
         self._in_content = False
+        self._coding_is_known = True
         self._wire = self._framing = self._size = 0
         self._parser: Any = HttpRequestParser(self)
 
@@ -45,9 +46,11 @@ class Message:
         try:
             self._parser.feed_data(block)
         except HttpParserError as error:
+            self._refuse_codings()  # of those that do not end in chunked llhttp says no more than that
             raise BadRequest("The request is not valid HTTP.") from error
         except HttpParserUpgrade as error:
             raise NotImplementedHere("The server is no proxy and knows no CONNECT.") from error
+        self._refuse_codings()
         method: str = self._parser.get_method().decode()
         return method
 
@@ -79,6 +82,12 @@ class Message:
         """Keep a header; those behind the last chunk are read and dropped."""
         self.headers.append((name, value))
 
+    def on_headers_complete(self) -> None:
+        """Note whether the body is chunked, and coded otherwise too."""
+        codings = [value for name, value in self.headers if name.lower() == b"transfer-encoding"]
+        self.chunked = bool(codings)
+        self._coding_is_known = all(coding.strip(b" \t").lower() == b"chunked" for coding in codings)
+
     def on_chunk_header(self) -> None:
         """Note that a chunk has begun."""
         self._in_content = True
@@ -97,6 +106,10 @@ class Message:
         """Stop llhttp at a second request."""
         if self.ended:
             raise BadRequest("One request at a time.")
+
+    def _refuse_codings(self) -> None:
+        if not self._coding_is_known:
+            raise NotImplementedHere("The request uses a transfer coding that the server does not know.")
 
     def _feed(self, piece: bytes) -> None:
         self._in_content = False
