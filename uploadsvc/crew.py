@@ -40,12 +40,13 @@ class Crew:
         self.queue: deque[Task] = deque()
         self._turn = turn
         self._wake = wake
-        self._lock = threading.Lock()  # for the four fields below
+        self._lock = threading.Lock()  # for the five fields below
         self._leader: threading.Thread | None = None
         self._standing_by = 0
         self._busy_since: float | None = None  # the leader's task
         self._aside = 0
         self._dismissed = False
+        self.failure: BaseException | None = None  # what the loop raised, if it did
         self._watch = threading.Lock()  # held by the one that watches the leader
         self._bell = threading.Event()
         self._last_task = 0.0
@@ -69,8 +70,8 @@ class Crew:
                 self._stand_by(me)
                 while self._leader is me and not self._dismissed:
                     self._lead(me)
-        except BaseException:
-            log.exception("loop_failed")
+        except BaseException as error:
+            self.failure = error  # the process ends, and whoever watches it starts another
             self.dismiss()
 
     def dismiss(self) -> None:

@@ -101,6 +101,8 @@ class Server(TcpWSGIServer):
         for channel in list(self.active_channels.values()):
             channel.handle_close()
         self.trigger.close()
+        if self.task_dispatcher.failure:
+            raise self.task_dispatcher.failure
 
     def turn(self, seconds: float) -> None:
         """Turn the loop once, waiting at most so long for something to happen."""

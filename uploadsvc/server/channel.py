@@ -53,8 +53,6 @@ class Channel(HTTPChannel):
         app = self.server.app
         return StreamedReception(app, app.request_class(Task(self, request).get_environment()))
 
-    # --- Reading
-
     def readable(self) -> bool:
         """Read on while a client that still sends gets its answer; leave a burst, and a waiting request, alone."""
         if self._in_burst or self._kept:
@@ -118,12 +116,10 @@ class Channel(HTTPChannel):
         request = self.request
         return request is not None and request.reception is not None and not (self._discarding or self.will_close)
 
-    # --- Answering
-
     @property
     def is_long(self) -> bool:
         """Tell whether answering takes long enough to be worth another thread."""
-        return bool(self.requests[0].body_bytes > LONG)
+        return any(request.body_bytes > LONG for request in self.requests)
 
     def service(self) -> None:
         """Answer the request; one whose client has gone is only logged."""
@@ -149,8 +145,6 @@ class Channel(HTTPChannel):
         for request in self.requests:
             self._give_up(request)
         super().cancel()
-
-    # --- Sending
 
     def writable(self) -> bool:
         """Send, close, or begin the next request; not in a burst: the descriptor it reads must stay its own."""
@@ -189,8 +183,6 @@ class Channel(HTTPChannel):
         """Send what the client takes without waiting; the loop sends the rest."""
         with self.outbuf_lock:
             self._flush_exception(self._flush_some, do_close=False)
-
-    # --- Ending
 
     def handle_close(self) -> None:
         """Give up a request that was under way; one that a thread is answering notices by itself."""

@@ -5,10 +5,10 @@ import { SignedOut } from './session.js';
 
 const [PAGE, MOST] = [50, 200]; // what is read at first, and what the server gives at once
 
-/** Knows `documents`, whether there are `more`, since when it is `loading`, `failed`, `loadedAt`; emits `change`. */
+/** Knows `documents`, where there are `more` (the next page's cursor, or null), since when it is `loading`, `failed`, `loadedAt`; emits `change`. */
 export class DocumentStore extends EventTarget {
   documents = [];
-  more = false; loading = 0; failed = false; loadedAt = 0;
+  more = null; loading = 0; failed = false; loadedAt = 0;
   #stale = false; #epoch = 0; // whose list it is: an answer to a question of an older epoch is dropped
   #arrived = []; // while a list was on its way
 
@@ -33,7 +33,7 @@ export class DocumentStore extends EventTarget {
 
   /** Read the next older page. */
   older() {
-    const query = `limit=${PAGE}&before=${this.documents.at(-1).id}`;
+    const query = `limit=${PAGE}&before=${this.more}`;
     return this.#read(query, (page) => this.#show([...this.documents, ...page]));
   }
 
@@ -69,7 +69,7 @@ export class DocumentStore extends EventTarget {
 
   clear() {
     this.#epoch += 1;
-    this.#show([], { more: false, loading: 0, failed: false, loadedAt: 0 });
+    this.#show([], { more: null, loading: 0, failed: false, loadedAt: 0 });
   }
 
   async #read(query, accept) {
@@ -79,7 +79,7 @@ export class DocumentStore extends EventTarget {
     try {
       const { documents, next } = await this.session.authorised(() => request(`/api/documents?${query}`));
       if (epoch === this.#epoch) accept(documents);
-      outcome.more = next !== null;
+      outcome.more = next;
     } catch (error) {
       [this.#stale, outcome.failed] = [true, !(error instanceof SignedOut)];
     }
