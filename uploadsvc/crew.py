@@ -18,6 +18,8 @@ log = logging.getLogger("uploadsvc.server")
 PATIENCE = 0.005  # seconds: some changes of thread
 _DOZE = 0.1  # seconds without a task after which nobody watches the leader
 _ASIDE = 2  # long tasks at a time that are worth a thread of their own: more only compete for the interpreter
+_WORTH_PASSING = 0.001  # seconds of waiting: to change threads costs a tenth
+_PROBE = 16  # of so many tasks one is done by the leader all the same, to see whether they still wait
 _NAP = 1.0  # seconds: the main thread wakes for a signal that the system gave to another
 
 
@@ -50,6 +52,8 @@ class Crew:
         self._watch = threading.Lock()  # held by the one that watches the leader
         self._bell = threading.Event()
         self._last_task = 0.0
+        self._turns = 0
+        self._waits = 0.0  # seconds a task has waited for other things than the processor, on average of late
 
     def start(self, count: int) -> None:
         """Start `count` threads beside the one that calls `work` itself."""
@@ -121,10 +125,14 @@ class Crew:
             self._do(self.queue.popleft(), me)
 
     def _do(self, task: Task, me: threading.Thread) -> None:
-        aside = task.is_long and self._aside < _ASIDE
+        """Do a task; pass the lead on first when it is long, or when tasks of late have waited for the disk."""
+        self._turns += 1
+        slow = self._waits > _WORTH_PASSING and self._turns % _PROBE != 0
+        aside = slow or (task.is_long and self._aside < _ASIDE)
+        began, cpu = time.monotonic(), time.thread_time()
         with self._lock:
-            dozing = time.monotonic() - self._last_task > _DOZE
-            self._busy_since = self._last_task = time.monotonic()
+            dozing = began - self._last_task > _DOZE
+            self._busy_since = self._last_task = began
             if aside:
                 self._aside += 1
                 self._leader = None
@@ -134,6 +142,9 @@ class Crew:
             task.service()
         except BaseException:
             log.exception("task_failed")
+        if not aside:
+            waited = time.monotonic() - began - (time.thread_time() - cpu)
+            self._waits += (min(waited, 2 * PATIENCE) - self._waits) / 8
         with self._lock:
             self._aside -= aside
             if self._leader is me:

@@ -79,7 +79,6 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
     storage, published = _storage(), []
     try:
         for file in received.files:
-            _still_wanted()
             file.recogniser.inspect(file.staged.open, file.staged.size)
         for file in received.files:
             _still_wanted()
