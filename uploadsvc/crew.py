@@ -2,8 +2,9 @@
 
 The leader turns the I/O loop and answers what has arrived itself, so that a small request is read, answered and sent
 by one thread: handing it to another costs more than answering it, for two threads in turn pull every object through the
-caches of two cores. Nobody waits for a slow answer: a task that is known to be long begins with passing the lead on,
-and when one takes longer than PATIENCE a thread that stands by takes the loop over.
+caches of two cores. Nobody waits for a slow answer: a task that is known to be long, and every task while the disk is
+slow, begins with passing the lead on; and when one takes longer than PATIENCE a thread that stands by takes the loop
+over.
 """
 
 import logging
@@ -18,8 +19,6 @@ log = logging.getLogger("uploadsvc.server")
 PATIENCE = 0.005  # seconds: some changes of thread
 _DOZE = 0.1  # seconds without a task after which nobody watches the leader
 _ASIDE = 2  # long tasks at a time that are worth a thread of their own: more only compete for the interpreter
-_WORTH_PASSING = 0.001  # seconds of waiting: to change threads costs a tenth
-_PROBE = 16  # of so many tasks one is done by the leader all the same, to see whether they still wait
 _NAP = 1.0  # seconds: the main thread wakes for a signal that the system gave to another
 
 
@@ -38,10 +37,16 @@ class Task(Protocol):
 class Crew:
     """Takes the place of waitress's dispatcher. `turn(seconds)` turns the loop once, `wake()` ends its wait."""
 
-    def __init__(self, turn: Callable[[float], None], wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        turn: Callable[[float], None],
+        wake: Callable[[], None],
+        disk_is_slow: Callable[[], bool] = bool,
+    ) -> None:
         self.queue: deque[Task] = deque()
         self._turn = turn
         self._wake = wake
+        self._disk_is_slow = disk_is_slow
         self._lock = threading.Lock()  # for the five fields below
         self._leader: threading.Thread | None = None
         self._standing_by = 0
@@ -52,8 +57,6 @@ class Crew:
         self._watch = threading.Lock()  # held by the one that watches the leader
         self._bell = threading.Event()
         self._last_task = 0.0
-        self._turns = 0
-        self._waits = 0.0  # seconds a task has waited for other things than the processor, on average of late
 
     def start(self, count: int) -> None:
         """Start `count` threads beside the one that calls `work` itself."""
@@ -125,14 +128,11 @@ class Crew:
             self._do(self.queue.popleft(), me)
 
     def _do(self, task: Task, me: threading.Thread) -> None:
-        """Do a task; pass the lead on first when it is long, or when tasks of late have waited for the disk."""
-        self._turns += 1
-        slow = self._waits > _WORTH_PASSING and self._turns % _PROBE != 0
-        aside = slow or (task.is_long and self._aside < _ASIDE)
-        began, cpu = time.monotonic(), time.thread_time()
+        """Do a task; pass the lead on first when it will take long, or wait for a slow disk."""
+        aside = self._disk_is_slow() or (task.is_long and self._aside < _ASIDE)
         with self._lock:
-            dozing = began - self._last_task > _DOZE
-            self._busy_since = self._last_task = began
+            dozing = time.monotonic() - self._last_task > _DOZE
+            self._busy_since = self._last_task = time.monotonic()
             if aside:
                 self._aside += 1
                 self._leader = None
@@ -142,9 +142,6 @@ class Crew:
             task.service()
         except BaseException:
             log.exception("task_failed")
-        if not aside:
-            waited = time.monotonic() - began - (time.thread_time() - cpu)
-            self._waits += (min(waited, 2 * PATIENCE) - self._waits) / 8
         with self._lock:
             self._aside -= aside
             if self._leader is me:

@@ -50,7 +50,7 @@ class Server(TcpWSGIServer):
             app,
             _sock=listener,
             bind_socket=False,
-            dispatcher=Crew(self.turn, self.pull_trigger),
+            dispatcher=Crew(self.turn, self.pull_trigger, app.extensions["storage"].is_slow),
             sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
             sockets=[listener],
             threads=app.config["THREADS"],

@@ -10,6 +10,7 @@ import re
 import secrets
 import stat
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ from .staged import Staged
 
 __all__ = ["LocalStorage", "Reservation", "Staged", "disk_errors", "unix_ms"]
 
+_SLOW = 0.0003  # seconds
 _STORED = re.compile(r"\d{13,}-.+", re.DOTALL)  # what publish() names, and so all that sweep() may remove
 
 
@@ -38,6 +40,11 @@ class LocalStorage:
         self._synced: set[int] = set()  # users whose folder is known to outlive a power failure
         self.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._room = Room(self.staging, min_free_bytes)
+        self._syncs: deque[float] = deque([0.0], maxlen=8)  # seconds the latest ones took
+
+    def is_slow(self) -> bool:
+        """Tell whether to sync a file takes longer than to change threads, even at the best of the last times."""
+        return min(self._syncs) > _SLOW
 
     def reserve(self, size: int) -> Reservation:
         """Keep room for an upload of `size` bytes, or 0 where that is not known, until it is released.
@@ -68,7 +75,9 @@ class LocalStorage:
         then no final name is left.
         """
         with disk_errors():
+            began = time.monotonic()
             staged.sync()
+            self._syncs.append(time.monotonic() - began)
             with self._folder(user_id, create=True) as folder:
                 name = _link(staged.path, folder, safe_name)
                 try:
