@@ -47,6 +47,8 @@ class Service:
             "WORKERS": str(workers),
             "ADMIN_PASSWORD": PASSWORD,
             "BCRYPT_ROUNDS": "4",
+            "USER_UPLOADS": "1000",
+            "ADDRESS_CONNECTIONS": "1000",
         }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "flask", "--app", "wsgi", "serve"],
