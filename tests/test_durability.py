@@ -21,18 +21,10 @@ from flask import Flask
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from tests.conftest import (
-    CONTENT_TYPE,
-    FILES,
-    PASSWORD,
-    PDF,
-    Live,
-    Person,
-    multipart,
-    needed,
-    open_files,
-    part,
-)
+from tests.support.bodies import CONTENT_TYPE, FILES, PDF, multipart, part
+from tests.support.engines import Live, needed
+from tests.support.people import PASSWORD, Person
+from tests.support.traces import open_files
 from uploadsvc import create_app
 from uploadsvc.extensions import db
 from uploadsvc.models import Document, User, now

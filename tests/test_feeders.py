@@ -15,8 +15,12 @@ import pytest
 from werkzeug.test import EnvironBuilder, TestResponse
 
 from tests import test_multipart as table
-from tests.conftest import BASE, PASSWORD, Person, add_user, multipart, open_files, part, start_live
-from tests.test_server import Wire, chunk, cpu_seconds, eventually, head
+from tests.support.bodies import multipart, part
+from tests.support.clock import cpu_seconds, eventually
+from tests.support.engines import BASE, start_live
+from tests.support.people import PASSWORD, Person, add_user
+from tests.support.traces import open_files
+from tests.support.wire import Wire, chunk, head
 from uploadsvc import create_app
 from uploadsvc.extensions import db
 

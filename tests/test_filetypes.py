@@ -19,7 +19,9 @@ from flask import Flask
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import FILES, PDF, Live, Person, multipart, part
+from tests.support.bodies import FILES, PDF, multipart, part
+from tests.support.engines import Live
+from tests.support.people import Person
 from uploadsvc.errors import UnsupportedType
 from uploadsvc.filetypes import TYPES, accept, clean_name, safe_name
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streaming_form_data import StreamingFormDataParser
 from streaming_form_data.targets import ValueTarget
 
-from tests.conftest import BOUNDARY, CONTENT_TYPE, PDF, multipart, part
+from tests.support.bodies import BOUNDARY, CONTENT_TYPE, PDF, multipart, part
 from uploadsvc.errors import ApiError, InsufficientStorage, Malformed, TooLarge, UnsupportedType
 from uploadsvc.filetypes import accept, clean_name
 from uploadsvc.intake import Intake, Limits

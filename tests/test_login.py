@@ -18,7 +18,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.conftest import BASE, PASSWORD, Live, Person
+from tests.support.engines import BASE, Live
+from tests.support.people import PASSWORD, Person
 from uploadsvc import create_app, credentials
 from uploadsvc.config import ConfigError
 from uploadsvc.errors import TooManyRequests

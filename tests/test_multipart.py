@@ -12,7 +12,9 @@ from flask import Flask
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, stream_encode_multipart
 
-from tests.conftest import BOUNDARY, CONTENT_TYPE, PDF, Live, Person, add_user, multipart, part
+from tests.support.bodies import BOUNDARY, CONTENT_TYPE, PDF, multipart, part
+from tests.support.engines import Live
+from tests.support.people import Person, add_user
 
 MARK = b"--" + BOUNDARY.encode()
 LIMIT = 10_485_760

@@ -21,7 +21,9 @@ import pytest
 from flask import Flask
 from playwright.sync_api import BrowserContext, BrowserType, CDPSession, Locator, Page, expect
 
-from tests.conftest import BASE, PASSWORD, PDF, Live, add_user, installed, start_live
+from tests.support.bodies import PDF
+from tests.support.engines import BASE, Live, installed, start_live
+from tests.support.people import PASSWORD, add_user
 from uploadsvc import create_app
 from uploadsvc.extensions import db
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, Response, expect
 
-from tests.conftest import PDF, Live
+from tests.support.bodies import PDF
+from tests.support.engines import Live
 from tests.web.conftest import row, rows
 
 UPLOAD = "**/api/upload"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.conftest import FILES, ROOT
+from tests.support.bodies import FILES
+from tests.support.engines import ROOT
 
 from .conftest import COUNT_UPLOADS, Account, Drag, Watch, choose, drop, middle, patience, row, rows, throttle
 

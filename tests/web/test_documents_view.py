@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.conftest import ROOT, start_live
+from tests.support.engines import ROOT, start_live
 from tests.web.conftest import Account, Watch, choose, rows, sign_in
 from tests.web.steps import REFUSED, answers, expect_all, expire, pdf, pdfs, shelf
 

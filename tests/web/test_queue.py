@@ -5,7 +5,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.conftest import FILES
+from tests.support.bodies import FILES
 
 from .conftest import (
     COUNT_UPLOADS,

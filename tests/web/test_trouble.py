@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Dialog, Page, Route, expect
 
-from tests.conftest import start_live
+from tests.support.engines import start_live
 from tests.web.conftest import Account, Watch, choose, row, rows, sign_in, throttle
 from tests.web.steps import (
     REFUSED,
