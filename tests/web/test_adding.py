@@ -10,8 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support.bodies import FILES
 from tests.support.engines import ROOT
-
-from .conftest import COUNT_UPLOADS, Account, Drag, Watch, choose, drop, middle, patience, row, rows, throttle
+from tests.web.steps import COUNT_UPLOADS, Account, Drag, Watch, choose, drop, middle, patience, row, rows, throttle
 
 LIMIT = 10 * 1024 * 1024
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"

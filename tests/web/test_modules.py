@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from .conftest import Watch
+from tests.web.steps import Watch
 
 LIMITS = """const limits = { maxFileBytes: 100, types: [
     { extension: '.pdf', mimetype: 'application/pdf' },

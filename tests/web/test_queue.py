@@ -6,8 +6,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.support.bodies import FILES
-
-from .conftest import (
+from tests.web.steps import (
     COUNT_UPLOADS,
     Account,
     Watch,
