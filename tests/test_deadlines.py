@@ -100,10 +100,12 @@ def test_an_idle_connection_is_closed_but_not_at_once(hasty: Live) -> None:
 
 def test_half_open_connections_up_to_the_limit_hold_up_nobody_for_long(tmp_path: Path) -> None:
     """C10: five more than there is room for; the next request is served when their time is up."""
-    with tuned(tmp_path, HEADER_SECONDS=3) as live, many(live, 1005, b"GET / HTTP/1.1\r\nHost: loc"):
+    with tuned(tmp_path, HEADER_SECONDS=3) as live:
         start = time.monotonic()
-        assert live.request("GET", "/healthz")[0] == 200
-        assert time.monotonic() - start < 3 + 5
+        with many(live, 1005, b"GET / HTTP/1.1\r\nHost: loc"):
+            opened = time.monotonic()
+            assert live.request("GET", "/healthz")[0] == 200
+            assert time.monotonic() - opened < 3 + 5 + (opened - start)
 
 
 def test_more_than_a_thousand_connections_work(tmp_path: Path) -> None:
@@ -142,9 +144,12 @@ def test_a_body_at_twenty_kilobytes_a_second_is_stored(hasty: Live) -> None:
     """C11: slow is not too slow, and the grace is no deadline."""
     body = BODY[:60_000] + BODY[-100:]
     with Wire(hasty).send(upload_head(len(body), authorization(hasty))) as wire:
+        began = time.monotonic()
         for at in range(0, len(body), 4000):
             wire.send(body[at : at + 4000])
-            time.sleep(0.2)
+            time.sleep(
+                max(0, began + (at + 4000) / 20_000 - time.monotonic())
+            )  # what the machine was late is made up for
         assert wire.answer().status == 200
 
 
