@@ -17,7 +17,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
-from tests.conftest import FILES, PASSWORD, Live, start_live
+from tests.support.bodies import FILES
+from tests.support.engines import Live, start_live
+from tests.support.people import PASSWORD
 
 OUT = Path(__file__).resolve().parent / "screenshots"
 WIDTHS = {1280: 860, 390: 844}

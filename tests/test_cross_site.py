@@ -11,7 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.conftest import BASE, CONTENT_TYPE, PASSWORD, Live, Person, csrf, multipart, part, signed_in
+from tests.support.bodies import CONTENT_TYPE, multipart, part
+from tests.support.engines import BASE, Live
+from tests.support.people import PASSWORD, Person, csrf, signed_in
 from uploadsvc import create_app
 from uploadsvc.config import ConfigError
 

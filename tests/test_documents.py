@@ -18,7 +18,10 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 from werkzeug.wsgi import FileWrapper
 
-from tests.conftest import FILES, PDF, Live, Person, multipart, open_files, part, state
+from tests.support.bodies import FILES, PDF, multipart, part
+from tests.support.engines import Live
+from tests.support.people import Person
+from tests.support.traces import open_files, state
 from uploadsvc.documents import disposition
 from uploadsvc.extensions import db
 from uploadsvc.storage import LocalStorage

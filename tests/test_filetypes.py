@@ -19,7 +19,10 @@ from flask import Flask
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import FILES, PDF, Live, Person, multipart, part
+from tests.support.bodies import FILES, PDF, multipart, part
+from tests.support.clock import allowance
+from tests.support.engines import Live
+from tests.support.people import Person
 from uploadsvc.errors import UnsupportedType
 from uploadsvc.filetypes import TYPES, accept, clean_name, safe_name
 
@@ -339,7 +342,7 @@ def test_a_bomb_costs_what_a_letter_costs(bomb: bytes) -> None:
     """F5: refused in half a second and a few MB, with nothing but the content types ever inflated."""
     before = time.process_time()
     assert not accepted("a.docx", bomb)
-    assert time.process_time() - before < 0.5
+    assert time.process_time() - before < allowance(0.5)
     tracemalloc.start()
     try:
         assert not accepted("a.docx", bomb)
@@ -380,7 +383,7 @@ def seconds_to_refuse(content: bytes) -> float:
 @pytest.mark.parametrize("content_types", BURDENS.values(), ids=BURDENS)
 def test_content_types_that_burden_a_parser_are_refused_cheaply(content_types: str) -> None:
     """K7: in 20 ms of CPU, which is four times what the worst of these takes, whatever else the archive holds."""
-    assert seconds_to_refuse(docx(NOISE, content_types=content_types)) < 0.02
+    assert seconds_to_refuse(docx(NOISE, content_types=content_types)) < allowance(0.02)
 
 
 FIELD = b"\x09\x09\0\0"  # an extra field of no bytes
@@ -399,20 +402,31 @@ def test_a_directory_that_burdens_a_reader_is_refused_cheaply(content: bytes) ->
     assert seconds_to_refuse(content) < 4 * seconds_to_refuse(with_entries(1_998))
 
 
-def test_a_visitor_does_not_wait_for_them(live: Live) -> None:
-    """K7: four uploads of twenty such documents at once, the last of them judged after nineteen that pass."""
-    longest = types(MAIN, *[OTHER] * 1999)
-    good, bad = (docx(NOISE, content_types=content) for content in (longest, BURDENS["128 KiB of attributes"]))
-    parts = [part(filename="a.docx", content=good)] * 19 + [part(filename="b.docx", content=bad)]
+def four_at_once(live: Live, parts: list[bytes]) -> tuple[set[int], list[float], float]:
+    """Upload the same four times; the statuses, what each of a visitor's requests meanwhile took, and what all took."""
     headers, waits = live.login(), []
+    began = time.monotonic()
     with ThreadPoolExecutor(4) as pool:
         uploads = [pool.submit(live.upload, headers, *parts) for _ in range(4)]
         while not all(upload.done() for upload in uploads):
             before = time.monotonic()
             assert live.request("GET", "/healthz")[0] == 200
             waits.append(time.monotonic() - before)
-    assert [upload.result()[0] for upload in uploads] == [415] * 4
-    assert max(waits) < 0.5
+    return {upload.result()[0] for upload in uploads}, waits, time.monotonic() - began
+
+
+def test_a_visitor_does_not_wait_for_them(live: Live) -> None:
+    """K7: four uploads of twenty such documents at once, the last of them judged after nineteen that pass.
+
+    He waits half a second at most, or longer where four uploads of twenty letters take that long too.
+    """
+    longest = types(MAIN, *[OTHER] * 1999)
+    good, bad = (docx(NOISE, content_types=content) for content in (longest, BURDENS["128 KiB of attributes"]))
+    parts = [part(filename="a.docx", content=good)] * 19 + [part(filename="b.docx", content=bad)]
+    letters, _, seconds_for_letters = four_at_once(live, [part(filename="a.docx", content=docx(NOISE))] * 20)
+    statuses, waits, _ = four_at_once(live, parts)
+    assert (letters, statuses) == ({200}, {415})
+    assert max(waits) < max(0.5, 6 * seconds_for_letters)
 
 
 def test_an_entry_that_lies_about_its_size_is_never_inflated() -> None:

@@ -1,6 +1,7 @@
 """The journey of a newcomer: sign in, upload, list, download, delete."""
 
-from tests.conftest import FILES, Person, multipart, part
+from tests.support.bodies import FILES, multipart, part
+from tests.support.people import Person
 
 
 def test_a_file_makes_the_whole_journey(alice: Person) -> None:

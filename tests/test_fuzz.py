@@ -7,20 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from tests.conftest import CONTENT_TYPE, PDF, Live, multipart, part
-from tests.test_server import (
-    CHUNKED,
-    EXPECT,
-    UPLOAD,
-    Wire,
-    authorization,
-    chunk,
-    eventually,
-    head,
-    left,
-    requests_logged,
-    upload_head,
-)
+from tests.support.bodies import CONTENT_TYPE, PDF, multipart, part
+from tests.support.clock import eventually
+from tests.support.engines import Live
+from tests.support.traces import left, requests_logged
+from tests.support.wire import CHUNKED, EXPECT, UPLOAD, Wire, authorization, chunk, head, upload_head
 
 COUNT, BATCH, CLIENTS = 5000, 50, 4
 AT_REST = (6, 1)  # threads: the loop, the sweeper and four workers; sockets: the listening one

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.conftest import CONTENT_TYPE, PDF, Live, Person, multipart, part, state
+from tests.support.bodies import CONTENT_TYPE, PDF, multipart, part
+from tests.support.engines import Live
+from tests.support.people import Person
+from tests.support.traces import state
 
 KEY = {"Idempotency-Key": "one-upload.1"}
 BODY = multipart(part("note", None, b"first"), part(filename="a.pdf"), part("more", "b.txt", b"hello"))

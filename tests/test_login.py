@@ -18,7 +18,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.conftest import BASE, PASSWORD, Live, Person
+from tests.support.clock import allowance
+from tests.support.engines import BASE, Live
+from tests.support.people import PASSWORD, Person
 from uploadsvc import create_app, credentials
 from uploadsvc.config import ConfigError
 from uploadsvc.errors import TooManyRequests
@@ -510,7 +512,7 @@ def test_a_try_costs_the_same_with_20_000_keys(app: Flask) -> None:
     few, many = LoginThrottle(threads=4), LoginThrottle(threads=4)
     tried(few, range(7))
     tried(many, range(7_000))  # an address, an account and a pair each
-    assert cost(many) < 5 * cost(few) + 0.001
+    assert cost(many) < 5 * cost(few) + allowance(0.001)
 
 
 def test_memory_for_counting_is_bounded() -> None:
@@ -609,7 +611,7 @@ def test_looking_for_the_depth_is_linear(body: bytes) -> None:
             provider.loads(text)
 
     short = min(seconds(lambda: refused(body[: len(body) // 8])) for _ in range(5))
-    assert min(seconds(lambda: refused(body)) for _ in range(5)) < 30 * short + 0.001
+    assert min(seconds(lambda: refused(body)) for _ in range(5)) < 30 * short + allowance(0.001)
 
 
 @pytest.mark.parametrize("password", ["[" * 40, "{[" * 20, '\\"' + "[" * 40, "\\" * 7 + "[" * 40, "\ufeff" + "[" * 40])

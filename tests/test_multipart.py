@@ -12,7 +12,10 @@ from flask import Flask
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, stream_encode_multipart
 
-from tests.conftest import BOUNDARY, CONTENT_TYPE, PDF, Live, Person, add_user, multipart, part
+from tests.support.bodies import BOUNDARY, CONTENT_TYPE, PDF, multipart, part
+from tests.support.clock import allowance
+from tests.support.engines import Live
+from tests.support.people import Person, add_user
 
 MARK = b"--" + BOUNDARY.encode()
 LIMIT = 10_485_760
@@ -326,7 +329,7 @@ def test_thirty_two_parts_pass_and_thirty_three_do_not(alice: Person, unchanged:
         assert refused(alice.send(multipart(part(), *[field] * 32)), 400)
         before = time.process_time()
         assert refused(alice.send(multipart(*[field] * 100_000)), 400)
-        assert time.process_time() - before < 1
+        assert time.process_time() - before < allowance(1)
 
 
 LONG_HEADERS = {
@@ -344,7 +347,7 @@ def test_a_long_part_header_is_refused(alice: Person, unchanged: Callable[[], An
     with unchanged():
         before = time.process_time()
         assert refused(alice.send(body), 400)
-        assert time.process_time() - before < 1
+        assert time.process_time() - before < allowance(1)
 
 
 @pytest.mark.parametrize("filler", ["\\a", '\\"', "%22", '";'])
@@ -353,7 +356,7 @@ def test_names_dense_with_escapes_are_read_quickly(alice: Person, filler: str) -
     body = multipart(*[part(filename=(filler * 2000)[:3900] + ".pdf")] * 15)
     before = time.process_time()
     assert alice.send(body).status_code in (200, 400)
-    assert time.process_time() - before < 1
+    assert time.process_time() - before < allowance(1)
 
 
 def test_a_field_over_64_kib_is_refused(alice: Person, unchanged: Callable[[], Any]) -> None:
@@ -392,7 +395,7 @@ def test_content_dense_with_boundary_bytes_is_stored_exactly(alice: Person, cont
     """D13: byte for byte, followed by another part."""
     before = time.process_time()
     answer = alice.send(multipart(part(content=content), part("note", None, b"-")))
-    assert time.process_time() - before < 1
+    assert time.process_time() - before < allowance(1)
     assert stored(alice, answer) == [("file", "a.pdf", content)]
     assert answer.get_json()["fields"] == {"note": "-"}
 
@@ -408,7 +411,7 @@ def test_ten_megabytes_around_the_body_cost_little(
     with unchanged():
         assert refused(alice.send(rubbish + multipart(part())), 400)
     assert alice.send(multipart(part()) + rubbish).status_code == 200
-    assert time.process_time() - before < 1
+    assert time.process_time() - before < allowance(1)
     assert len(caplog.records) == 2
 
 
@@ -418,7 +421,7 @@ def test_a_hostile_content_type_is_refused_quickly(alice: Person, unchanged: Cal
     with unchanged():
         before = time.process_time()
         assert refused(alice.send(multipart(part()), "multipart/form-data" + options), 400)
-        assert time.process_time() - before < 0.2
+        assert time.process_time() - before < allowance(0.2)
 
 
 ODD = {

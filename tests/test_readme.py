@@ -4,7 +4,7 @@ import re
 
 from flask import Flask
 
-from tests.conftest import ROOT
+from tests.support.engines import ROOT
 from uploadsvc.config import SETTINGS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.conftest import PASSWORD, ROOT, Live, Person, csrf
+from tests.support.engines import ROOT, Live
+from tests.support.people import PASSWORD, Person, csrf
 
 LOGIN, REFRESH, LOGOUT = "/api/auth/login", "/api/auth/refresh", "/api/auth/logout"
 ALICE = {"email": "alice@example.com", "password": PASSWORD}

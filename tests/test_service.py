@@ -26,19 +26,10 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import create_engine, inspect, text
 
-from tests.conftest import (
-    BASE,
-    PASSWORD,
-    PDF,
-    ROOT,
-    Live,
-    Person,
-    add_user,
-    free_port,
-    multipart,
-    part,
-    state,
-)
+from tests.support.bodies import PDF, multipart, part
+from tests.support.engines import BASE, ROOT, Live, free_port
+from tests.support.people import PASSWORD, Person, add_user
+from tests.support.traces import state
 from uploadsvc import config, create_app
 from uploadsvc.extensions import db
 from uploadsvc.models import Document

@@ -17,7 +17,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.conftest import BASE, CONTENT_TYPE, PASSWORD, PDF, Live, Person, csrf, multipart, part, signed_in
+from tests.support.bodies import CONTENT_TYPE, PDF, multipart, part
+from tests.support.engines import BASE, Live
+from tests.support.people import PASSWORD, Person, csrf, signed_in
 from uploadsvc import auth
 from uploadsvc.models import accounts
 

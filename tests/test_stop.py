@@ -15,8 +15,11 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PDF, Live, multipart, open_files, part, start_live
-from tests.test_server import Wire, authorization, eventually, head, left, requests_logged, upload_head
+from tests.support.bodies import PDF, multipart, part
+from tests.support.clock import eventually
+from tests.support.engines import Live, start_live
+from tests.support.traces import left, open_files, requests_logged
+from tests.support.wire import Wire, authorization, head, upload_head
 
 BODY = multipart(part(content=PDF + b"x" * 200_000))
 READY = head("GET /readyz HTTP/1.1")

@@ -25,21 +25,10 @@ from flask import Flask
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
-from tests.conftest import (
-    BASE,
-    CONTENT_TYPE,
-    FILES,
-    PDF,
-    ROOT,
-    Live,
-    Person,
-    add_user,
-    multipart,
-    open_files,
-    part,
-    start_live,
-    state,
-)
+from tests.support.bodies import CONTENT_TYPE, FILES, PDF, multipart, part
+from tests.support.engines import BASE, ROOT, Live, start_live
+from tests.support.people import Person, add_user
+from tests.support.traces import open_files, state
 from uploadsvc import create_app, storage, uploads
 from uploadsvc.errors import InsufficientStorage, StorageFailed
 from uploadsvc.extensions import db

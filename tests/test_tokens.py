@@ -12,7 +12,9 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.conftest import BASE, CONTENT_TYPE, PASSWORD, Person, multipart, part
+from tests.support.bodies import CONTENT_TYPE, multipart, part
+from tests.support.engines import BASE
+from tests.support.people import PASSWORD, Person
 
 SECRET = BASE["JWT_SECRET"].encode()
 VERIFY, REFRESH, LOGOUT = "/api/auth/verify-status", "/api/auth/refresh", "/api/auth/logout"

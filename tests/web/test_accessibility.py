@@ -7,8 +7,23 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import Account, Watch, choose, row, rows, sign_in
-from tests.web.steps import REFUSED, UNREACHED, expect_all, expect_status, expire, halted, pdf, shelf, tell
+from tests.web.steps import (
+    REFUSED,
+    UNREACHED,
+    Account,
+    Watch,
+    choose,
+    expect_all,
+    expect_status,
+    expire,
+    frozen,
+    patience,
+    pdf,
+    row,
+    rows,
+    shelf,
+    sign_in,
+)
 
 AXE = (Path(__file__).parent / "axe.min.js").read_text()
 RUN = """async () => {
@@ -53,17 +68,17 @@ def test_axe_empty(signed_in: Page) -> None:
 
 
 @contextmanager
-def mixed(page: Page, person: Account) -> Iterator[None]:
+def mixed(page: Page, person: Account, disk: Callable[..., Path]) -> Iterator[None]:
     """A queue with a row in every state."""
-    tell(page, retries=[])
+    patience(page, retries=[])
     choose(page, pdf("done.pdf"))
     expect_status(page, "done.pdf", "SUCCESS")
     page.route("**/api/upload", lambda route: route.abort("connectionreset"))
     choose(page, pdf("failed.pdf"), PNG)
     expect_all(page, "FAILED", 2)
     page.unroute("**/api/upload")
-    with halted(person.site):
-        choose(page, *[pdf(f"way{number}.pdf", 9_000_000 if number else 0) for number in range(5)])
+    with frozen(person.site):
+        choose(page, *[disk(f"way{number}.pdf", size=9_000_000 if number else 1000) for number in range(5)])
         expect(row(page, "way0.pdf")).to_contain_text("Finishing")
         row(page, "way4.pdf").get_by_role("button", name="Cancel upload of way4.pdf").click()
         expect_status(page, "way4.pdf", "CANCELLED")
@@ -71,10 +86,12 @@ def mixed(page: Page, person: Account) -> Iterator[None]:
     expect_all(page, "SUCCESS", 5)
 
 
-def test_axe_mixed_queue(signed_in: Page, person: Account, allow: Callable[..., None]) -> None:
+def test_axe_mixed_queue(
+    signed_in: Page, person: Account, allow: Callable[..., None], disk: Callable[..., Path]
+) -> None:
     """Rows in every state; bars and buttons have names that tell the file."""
     allow(UNREACHED)
-    with mixed(signed_in, person):
+    with mixed(signed_in, person, disk):
         check(signed_in)
         for name in ("way0.pdf", "way1.pdf"):
             bar = signed_in.get_by_role("progressbar", name=f"Uploading {name}", exact=True)
@@ -89,7 +106,7 @@ def test_axe_mixed_queue(signed_in: Page, person: Account, allow: Callable[..., 
 @pytest.mark.parametrize(("mimetype", "verdict"), [("application/pdf", "ok"), ("image/png", "bad")])
 def test_axe_dragging(signed_in: Page, mimetype: str, verdict: str) -> None:
     """The zone under a drag that is welcome, and under one that is not."""
-    tell(signed_in, dragGone=60_000)
+    patience(signed_in, dragGone=60_000)
     enter = """(type) => {
       const dataTransfer = new DataTransfer();
       dataTransfer.items.add(new File(['x'], 'x', { type }));
@@ -103,7 +120,7 @@ def test_axe_dragging(signed_in: Page, mimetype: str, verdict: str) -> None:
 def test_axe_offline(signed_in: Page, allow: Callable[..., None]) -> None:
     """The banner; it is also said aloud, as an alert."""
     allow(UNREACHED)
-    tell(signed_in, speakClear=60_000)
+    patience(signed_in, speakClear=60_000)
     signed_in.context.set_offline(True)
     expect(signed_in.locator("#banner")).to_be_visible()
     expect(signed_in.locator("#announcer-alert")).to_contain_text("You're offline.")
@@ -127,7 +144,7 @@ def test_axe_delete_dialog(signed_in: Page) -> None:
 def test_axe_sign_in_again(signed_in: Page, allow: Callable[..., None]) -> None:
     """The dialog when a session has ended; it is also said aloud."""
     allow(f"{REFUSED} 401")
-    tell(signed_in, speakClear=60_000)
+    patience(signed_in, speakClear=60_000)
     expire(signed_in.context, session=True)
     choose(signed_in, pdf("a.pdf"))
     dialog = signed_in.get_by_role("dialog", name="Sign in again")
@@ -147,7 +164,7 @@ def test_news_of_a_batch(signed_in: Page) -> None:
       const voice = document.getElementById('announcer-status');
       new MutationObserver(() => voice.textContent && said.push(voice.textContent)).observe(voice, { childList: true });
     }""")
-    tell(signed_in, speakGap=0)
+    patience(signed_in, speakGap=0)
     choose(signed_in, *[pdf(f"n{number}.pdf") for number in range(4)], PNG)
     expect(signed_in.locator("#announcer-status")).to_have_text("4 files uploaded")
     said = signed_in.evaluate("said")

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.conftest import FILES, ROOT
-
-from .conftest import COUNT_UPLOADS, Account, Drag, Watch, choose, drop, middle, patience, row, rows, throttle
+from tests.support.bodies import FILES
+from tests.support.clock import allowance
+from tests.support.engines import ROOT
+from tests.web.steps import COUNT_UPLOADS, Account, Drag, Watch, choose, drop, middle, patience, row, rows, throttle
 
 LIMIT = 10 * 1024 * 1024
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -274,7 +275,7 @@ def test_A14_many_files(signed_in: Page, disk):
         expect(signed_in.locator("#queue-summary")).to_have_text("0 of 1000 uploaded")
         assert signed_in.evaluate("appended") == [1000]
         assert rows(signed_in).last.evaluate("(row) => getComputedStyle(row).contentVisibility") == "auto"
-        if max(longest := signed_in.evaluate("tasks"), default=0) <= 200:
+        if max(longest := signed_in.evaluate("tasks"), default=0) <= 1000 * allowance(0.2):
             return
         signed_in.evaluate("onbeforeunload = null")
         signed_in.reload()

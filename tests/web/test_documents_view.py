@@ -12,9 +12,21 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.conftest import ROOT, start_live
-from tests.web.conftest import Account, Watch, choose, rows, sign_in
-from tests.web.steps import REFUSED, answers, expect_all, expire, pdf, pdfs, shelf
+from tests.support.engines import ROOT, start_live
+from tests.web.steps import (
+    REFUSED,
+    Account,
+    Watch,
+    answers,
+    choose,
+    expect_all,
+    expire,
+    pdf,
+    pdfs,
+    rows,
+    shelf,
+    sign_in,
+)
 
 Allow = Callable[..., None]
 POLICY = (

@@ -1,22 +1,28 @@
 """The client's modules one by one, by `import()` in the page: no bundler, no second run-time."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
-from .conftest import Watch
+from tests.web.steps import Watch
 
 LIMITS = """const limits = { maxFileBytes: 100, types: [
     { extension: '.pdf', mimetype: 'application/pdf' },
     { extension: '.docx', mimetype: 'application/x-docx' }, { extension: '.txt', mimetype: 'text/plain' }] };"""
 
 
-@pytest.fixture
-def blank(page: Page, watch: Watch) -> Page:
-    """A page of the site where modules can be imported."""
+@pytest.fixture(scope="module")
+def blank(browser: Browser, browser_context_args: dict[str, Any], origin: str) -> Iterator[Page]:
+    """A page of the site where modules can be imported; one for all, as what they export keeps nothing by itself."""
+    watch, context = Watch(origin), browser.new_context(**browser_context_args)
+    watch.heed(context)
+    page = context.new_page()
     page.goto("/")
-    return page
+    yield page
+    context.close()
+    assert watch.unexpected == []
 
 
 def run(page: Page, module: str, names: str, body: str) -> Any:

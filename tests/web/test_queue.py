@@ -5,9 +5,8 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.conftest import FILES
-
-from .conftest import (
+from tests.support.bodies import FILES
+from tests.web.steps import (
     COUNT_UPLOADS,
     Account,
     Watch,

@@ -8,23 +8,30 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Dialog, Page, Route, expect
 
-from tests.conftest import start_live
-from tests.web.conftest import Account, Watch, choose, row, rows, sign_in, throttle
+from tests.support.engines import start_live
 from tests.web.steps import (
     REFUSED,
     UNREACHED,
     UPLOAD,
+    Account,
+    Watch,
     answers,
+    choose,
     expect_all,
     expect_status,
     expire,
-    halted,
+    frozen,
+    patience,
     pdf,
     pdfs,
-    tell,
+    row,
+    rows,
+    sign_in,
+    throttle,
 )
 
 Allow = Callable[..., None]
+Disk = Callable[..., Path]
 
 
 def refuse(page: Page, status: int, times: int = 99, **headers: str) -> list[str]:
@@ -48,7 +55,7 @@ def test_B8_auto_retry(signed_in: Page, person: Account, allow: Allow) -> None:
     allow(REFUSED)
     timing = signed_in.evaluate("async () => (await import('/js/config.js')).TIMING")
     assert (timing["retries"], timing["jitter"]) == ([1_000, 2_000, 4_000], 0.2)
-    tell(signed_in, retries=[50, 100, 200])
+    patience(signed_in, retries=[50, 100, 200])
     keys = refuse(signed_in, 500)
     choose(signed_in, pdf("five.pdf"))
     expect(row(signed_in, "five.pdf")).to_contain_text("Not uploaded. The server had a problem. Try again.")
@@ -69,7 +76,7 @@ def test_B8_auto_retry(signed_in: Page, person: Account, allow: Allow) -> None:
 def test_B8_retry_after(signed_in: Page, person: Account, allow: Allow) -> None:
     """`Retry-After` is obeyed, and the wait is told; then the file arrives."""
     allow(f"{REFUSED} 429")
-    tell(signed_in, retries=[10, 10, 10], tick=100)
+    patience(signed_in, retries=[10, 10, 10], tick=100)
     keys = refuse(signed_in, 429, times=1, Retry_After="2")
     choose(signed_in, pdf("a.pdf"))
     expect(row(signed_in, "a.pdf")).to_contain_text("Too many uploads at once. Trying again in 2 seconds.")
@@ -79,33 +86,33 @@ def test_B8_retry_after(signed_in: Page, person: Account, allow: Allow) -> None:
     assert person.names == ["a.pdf"]
 
 
-def test_B9_stall(signed_in: Page, person: Account, allow: Allow) -> None:
+def test_B9_stall(signed_in: Page, person: Account, allow: Allow, disk: Disk) -> None:
     """Without progress the upload is given up and tried again; a server that answers nothing counts as lost."""
     allow(UNREACHED)
     timing = signed_in.evaluate("async () => (await import('/js/config.js')).TIMING")
     assert (timing["stall"], timing["finish"]) == (30_000, 120_000)
-    tell(signed_in, stall=400, finish=800, watch=50, retries=[3_000], tick=100)
+    patience(signed_in, stall=400, finish=800, watch=50, retries=[3_000], tick=100)
     signed_in.route(UPLOAD, lambda route: None)
     choose(signed_in, pdf("still.pdf"))
     expect(row(signed_in, "still.pdf")).to_contain_text("The upload stopped moving. Trying again in")
     signed_in.unroute(UPLOAD)
     expect_status(signed_in, "still.pdf", "SUCCESS")
-    tell(signed_in, probe=400, probes=[200], retries=[10, 10, 10])
-    with halted(person.site):
-        choose(signed_in, pdf("small.pdf"), pdf("large.pdf", 9_000_000))
+    patience(signed_in, probe=400, probes=[200], retries=[10, 10, 10])
+    with frozen(person.site):
+        choose(signed_in, disk("small.pdf"), disk("large.pdf", size=9_000_000))
         expect(row(signed_in, "small.pdf")).to_contain_text("Waiting for connection")
         expect(row(signed_in, "large.pdf")).to_contain_text("Waiting for connection")
-        tell(signed_in, probe=8_000, stall=30_000, finish=120_000)
+        patience(signed_in, probe=8_000, stall=30_000, finish=120_000)
     expect_all(signed_in, "SUCCESS", 3)
     assert sorted(person.names) == ["large.pdf", "small.pdf", "still.pdf"]
 
 
-def test_B10_changed_on_disk(signed_in: Page, person: Account, disk: Callable[..., Path], allow: Allow) -> None:
+def test_B10_changed_on_disk(signed_in: Page, person: Account, disk: Disk, allow: Allow) -> None:
     """A file that was edited or deleted after it was added fails, says so, and offers no retry."""
     allow(UNREACHED)
     kept = [disk(f"kept{number}.pdf") for number in range(3)]
     edited, deleted = disk("edited.pdf"), disk("deleted.pdf")
-    with halted(person.site):
+    with frozen(person.site):
         choose(signed_in, *kept, edited, deleted)
         expect_all(signed_in, "UPLOADING", 3)
         expect_all(signed_in, "PENDING", 2)
@@ -120,18 +127,18 @@ def test_B10_changed_on_disk(signed_in: Page, person: Account, disk: Callable[..
     assert sorted(person.names) == ["kept0.pdf", "kept1.pdf", "kept2.pdf"]
 
 
-def test_B11_early_401(signed_in: Page, person: Account, allow: Allow) -> None:
+def test_B11_early_401(signed_in: Page, person: Account, allow: Allow, disk: Disk) -> None:
     """A 401 that comes before the body is read leads to a refresh, not to a broken connection."""
     allow(f"{REFUSED} 401", UNREACHED)
     uploads = answers(signed_in.context, "/api/upload")
     expire(signed_in.context)
-    choose(signed_in, *pdfs(3, 9_000_000))
+    choose(signed_in, *[disk(f"{number}.pdf", size=9_000_000) for number in range(3)])
     expect_all(signed_in, "SUCCESS", 3)
     assert uploads.count(200) == 3
     assert len(person.names) == 3
 
 
-def test_B11_early_413(context: BrowserContext, tmp_path: Path, watch: Watch) -> None:
+def test_B11_early_413(context: BrowserContext, tmp_path: Path, watch: Watch, disk: Disk) -> None:
     """A server whose limit has shrunk meanwhile answers 413 before it reads the body; the row says so."""
     watch.allowed += [f"{REFUSED} 413", UNREACHED, "off origin"]
     live = start_live(tmp_path)
@@ -143,7 +150,7 @@ def test_B11_early_413(context: BrowserContext, tmp_path: Path, watch: Watch) ->
         expect(page.locator("#hint")).to_contain_text("10 MB")
         live.stop(signal.SIGKILL)
         again = start_live(tmp_path, PORT=str(live.port), MAX_FILE_BYTES="1048576")
-        choose(page, pdf("large.pdf", 9_000_000))
+        choose(page, disk("large.pdf", size=9_000_000))
         expect(row(page, "large.pdf")).to_contain_text("Not uploaded. The server's limit is 1 MB.")
     finally:
         live.stop(signal.SIGKILL)
@@ -182,7 +189,7 @@ def test_B13_title(page: Page, person: Account, watch: Watch) -> None:
     expect(page).to_have_title("Sign in – Documents")
     sign_in(page, person)
     expect(page).to_have_title("Documents")
-    with halted(person.site):
+    with frozen(person.site):
         choose(page, *pdfs(12))
         expect(page).to_have_title("(0/12) Uploading – Documents")
     expect(page).to_have_title(re.compile(r"^Documents$"))

@@ -1,0 +1,177 @@
+"""What is tested: real `serve` processes, with settings and deadlines of one's own, and the programs beside them."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.bodies import CONTENT_TYPE, multipart, part
+from tests.support.clock import eventually
+from tests.support.people import PASSWORD
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BASE = {"BCRYPT_ROUNDS": 4, "MIN_FREE_BYTES": 0, "JWT_SECRET": "tests-only-secret-of-more-than-32-bytes", "THREADS": 4}
+
+
+@dataclass
+class Live:
+    """A real `serve` process."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    instance: Path
+    log: Path
+    environ: dict[str, str]
+
+    def connect(self, timeout: float = 20) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
+
+    def http(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        """One request on a connection of its own: status, headers in lower case, body."""
+        connection = self.http()
+        try:
+            connection.request(method, path, body, headers or {})
+            answer = connection.getresponse()
+            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+        finally:
+            connection.close()
+
+    def login(self, email: str = "admin@localhost", password: str = PASSWORD) -> dict[str, str]:
+        """Sign in; return the headers of an authorized request."""
+        body = json.dumps({"email": email, "password": password}).encode()
+        status, _, answer = self.request("POST", "/api/auth/login", body, {"Content-Type": "application/json"})
+        assert status == 200, answer
+        return {"Authorization": f"Bearer {json.loads(answer)['accessToken']}"}
+
+    def upload(self, headers: dict[str, str], *parts: bytes) -> tuple[int, dict[str, str], bytes]:
+        body = multipart(*(parts or (part(),)))
+        return self.request("POST", "/api/upload", body, {"Content-Type": CONTENT_TYPE} | headers)
+
+    def flask(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run an operator's command on the same instance."""
+        command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, env=self.environ, input=stdin, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def stop(self, how: signal.Signals = signal.SIGTERM, timeout: float = 20) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.process.wait(timeout)
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The log's JSON lines so far."""
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+
+def installed(tool: str) -> str:
+    """The path of a Debian package's program of the same name, installed first where we may; '' if it cannot be."""
+    if not shutil.which(tool) and os.geteuid() == 0 and shutil.which("apt-get"):
+        script = f"apt-get -qq update && apt-get -qq install -y --no-install-recommends {tool}"
+        quietly = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(["sh", "-c", script], env=quietly, capture_output=True, timeout=600, check=False)
+    return shutil.which(tool) or ""
+
+
+def needed(tool: str) -> str:
+    """The path of a program that a test cannot do without; without it the test fails with one line."""
+    return installed(tool) or pytest.fail(f"{tool} is needed and could not be installed: apt-get install {tool}", False)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start_live(folder: Path, wait: bool = True, **environ: str) -> Live:
+    """Start `serve` on a free port; `environ` adds to a small environment of the tests' own."""
+    port, instance = free_port(), folder / "instance"
+    given = {
+        "PATH": os.environ["PATH"],
+        "PORT": str(port),
+        "INSTANCE_PATH": str(instance),
+        "BCRYPT_ROUNDS": "4",
+        "MIN_FREE_BYTES": "0",
+        "ADMIN_PASSWORD": PASSWORD,
+        "PYTHONUNBUFFERED": "1",
+    } | environ
+    log = folder / f"serve-{port}.log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flask", "--app", "wsgi", "serve"], cwd=ROOT, env=given, stdout=sink, stderr=sink
+        )
+    live = Live(process, int(given["PORT"]), Path(given["INSTANCE_PATH"]), log, given)
+    deadline = time.monotonic() + 30
+    while wait:
+        try:
+            live.connect(timeout=1).close()
+            break
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                live.stop(signal.SIGKILL)
+                raise AssertionError(f"serve did not start:\n{log.read_text()}") from None
+            time.sleep(0.05)
+    return live
+
+
+LAUNCHER = """
+import sys
+from flask.cli import main
+from uploadsvc import server
+from uploadsvc.server import deadlines
+
+for setting in sys.argv[1:]:
+    name, value = setting.split("=")
+    module = server if hasattr(server, name) else deadlines
+    assert hasattr(module, name), name
+    setattr(module, name, int(value))
+sys.argv = ["flask", "--app", "wsgi", "serve"]
+main()
+"""
+
+
+@contextmanager
+def tuned(folder: Path, **constants: int) -> Iterator[Live]:
+    """A server with other deadlines than the real ones."""
+    script, log, port = folder / "launch.py", folder / "serve.log", free_port()
+    script.write_text(LAUNCHER)
+    given = [f"{name}={value}" for name, value in constants.items()]
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PORT": str(port), "BCRYPT_ROUNDS": "4"}
+    environ |= {"ADDRESS_CONNECTIONS": "2000"}
+    environ |= {"INSTANCE_PATH": str(folder / "instance"), "MIN_FREE_BYTES": "0", "ADMIN_PASSWORD": PASSWORD}
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            [sys.executable, str(script), *given], cwd=ROOT, env=environ, stdout=sink, stderr=sink
+        )
+    live = Live(process, port, folder / "instance", log, environ)
+    try:
+        assert eventually(lambda: answers(live), 30), log.read_text()
+        yield live
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(live: Live) -> bool:
+    with suppress(OSError):
+        return live.request("GET", "/healthz")[0] == 200
+    return False
