@@ -21,7 +21,7 @@ from waitress import channel, parser, receiver, server, task, utilities, wasynco
 
 from tests.support.bodies import CONTENT_TYPE, PDF, multipart, part
 from tests.support.clock import allowance, cpu_seconds, eventually
-from tests.support.engines import Live, needed, start_live
+from tests.support.engines import Live, needed, start_live, tuned
 from tests.support.traces import left, requests_logged, written
 from tests.support.wire import CHUNKED, EXPECT, UPLOAD, Wire, authorization, chunk, head, is_refusal, upload_head
 
@@ -544,6 +544,42 @@ def test_pipelined_uploads_are_all_stored(live: Live, alice: str) -> None:
     assert [(file["filename"], file["size"]) for file in files] == [
         (f"{i}.pdf", len(PDF) + i * 9000) for i in range(10)
     ]
+
+
+# Between two requests of a connection a thread may be held up anywhere; here it is, where it has let the first one go.
+HELD_UP = """
+import time
+from uploadsvc.server.channel import Channel
+
+class Requests(list):
+    def pop(self, at):
+        first = super().pop(at)
+        time.sleep(0.03)
+        return first
+
+begin = Channel.__init__
+def __init__(self, *arguments, **options):
+    begin(self, *arguments, **options)
+    self.requests = Requests()
+Channel.__init__ = __init__
+"""
+
+
+def test_each_request_is_answered_once_however_threads_take_turns(tmp_path: Path) -> None:
+    """C7: a request that comes as the one before it ends is no second thread's too: answers would change places."""
+    paths = ["/", "/app.css", "/js/main.js", "/js/http.js"]
+    with tuned(tmp_path, HELD_UP) as live:
+        files = {path: live.request("GET", path)[2] for path in paths}
+        assert len(set(files.values())) == len(paths)
+
+        def ask(_: int) -> bool:
+            with Wire(live) as wire:
+                asked = (path for _ in range(5) for path in paths)
+                return all(wire.send(head(f"GET {path} HTTP/1.1")).answer().body == files[path] for path in asked)
+
+        with ThreadPoolExecutor(6) as pool:
+            assert list(pool.map(ask, range(6))) == [True] * 6
+        assert [line for line in live.lines if line["level"] == "ERROR"] == []
 
 
 def test_uploads_side_by_side_keep_their_bytes(live: Live, alice: str) -> None:

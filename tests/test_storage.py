@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
@@ -304,12 +305,11 @@ def test_a_failing_commit_leaves_nothing_and_the_next_upload_works(
 ) -> None:
     """H5: SQLite says SQLITE_FULL for ENOSPC and SQLITE_IOERR for EDQUOT and EIO; the published files go."""
 
-    def fail(session: Any) -> None:
-        session.flush()
+    def fail(_: Connection) -> None:
         raise OperationalError("COMMIT", {}, sqlite3.OperationalError(message))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(db.session), "commit", fail)
+        patch.setattr(Connection, "commit", fail)
         answer = alice.send(multipart(part(filename="a.pdf"), part(filename="b.pdf")))
     assert (answer.status_code, answer.get_json()["error"]) == expected
     assert nothing_stored(alice.app)
@@ -319,11 +319,11 @@ def test_a_failing_commit_leaves_nothing_and_the_next_upload_works(
 def test_only_the_databases_own_words_make_a_full_disk(alice: Person) -> None:
     """H5: a file's name is part of a failed statement's text and does not turn another fault into 507."""
 
-    def fail(session: Any) -> None:
+    def fail(_: Connection) -> None:
         raise OperationalError("INSERT", {"filename": "disk is full.pdf"}, sqlite3.OperationalError("no such table"))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(db.session), "commit", fail)
+        patch.setattr(Connection, "commit", fail)
         assert alice.upload("disk is full.pdf").status_code == 500
 
 

@@ -150,10 +150,10 @@ main()
 
 
 @contextmanager
-def tuned(folder: Path, **constants: int) -> Iterator[Live]:
-    """A server with other deadlines than the real ones."""
+def tuned(folder: Path, prelude: str = "", **constants: int) -> Iterator[Live]:
+    """A server with other deadlines than the real ones; `prelude` is run before it starts."""
     script, log, port = folder / "launch.py", folder / "serve.log", free_port()
-    script.write_text(LAUNCHER)
+    script.write_text(prelude + LAUNCHER)
     given = [f"{name}={value}" for name, value in constants.items()]
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PORT": str(port), "BCRYPT_ROUNDS": "4"}
     environ |= {"ADDRESS_CONNECTIONS": "2000"}

@@ -75,9 +75,10 @@ class Channel(HTTPChannel):
         self._kept = request.receive(data)
         if request.completed:
             self.request, self._discarding = None, request.cut_short
-            self.requests.append(request)
-            if not self._in_burst:
-                self.server.add_task(self)
+            with self.requests_lock:  # `service` takes one away and queues the next under it: not both of us may
+                self.requests.append(request)
+                if not self._in_burst:
+                    self.server.add_task(self)
         elif request.expects_continue:
             request.expects_continue = False
             self.write_soon(_CONTINUE)
