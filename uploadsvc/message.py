@@ -40,7 +40,7 @@ class Message:
 
     def read_head(self, block: bytes) -> str:
         """Read a header block to its blank line and return the method; raise BadRequest or NotImplementedHere."""
-        if b"pgrade" in block or b"PGRADE" in block:
+        if b"upgrade" in block.lower():
             # A wish for another protocol is not granted (RFC 9110 §7.8); llhttp would read no body after it.
             block = _UPGRADE.sub(b"", block)
         try:
