@@ -564,3 +564,117 @@ def chunked_cost(live: Live, token: str, body: bytes, size: int) -> float:
     with Wire(live).send(head(UPLOAD, CHUNKED, f"Content-Type: {CONTENT_TYPE}", token), data, b"0\r\n\r\n") as wire:
         assert wire.answer().status == 200
     return cpu_seconds(live.process.pid) - before
+
+
+# --- What llhttp would read otherwise than we do
+
+
+WISH = ["Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA"]
+
+
+@pytest.mark.parametrize("name", ["Upgrade", "upgrade", "UPGRADE", "UPgrade"])
+@pytest.mark.parametrize("protocol", ["h2c", "websocket", "TLS/1.0", ""])
+def test_a_wish_for_another_protocol_is_not_granted(live: Live, alice: str, name: str, protocol: str) -> None:
+    """RFC 9110 §7.8: `curl --http2` sends one with its upload, which is stored, and the connection serves on."""
+    body, wish = multipart(part(content=PDF.ljust(30_000))), [*WISH, f"{name}: {protocol}"]
+    with Wire(live) as wire:
+        assert wire.send(upload_head(len(body), alice, *wish), body, HEALTH).answer().status == 200
+        assert wire.answer().status == 200
+        wire.send(
+            head(UPLOAD, CHUNKED, f"Content-Type: {CONTENT_TYPE}", alice, *wish), chunk(body), b"0\r\n\r\n", HEALTH
+        )
+        assert [wire.answer().status for _ in range(2)] == [200, 200]
+
+
+def test_a_body_behind_a_wish_is_no_request(live: Live) -> None:
+    """A request hidden in the body of one that asks for another protocol is never run."""
+    before = len(requests_logged(live))
+    lines = [*WISH, "Upgrade: h2c", f"Content-Length: {len(HEALTH)}"]
+    with Wire(live).send(head("POST /api/auth/login HTTP/1.1", *lines), HEALTH) as wire:
+        assert is_refusal(wire.answer(), 415)
+        assert wire.send(HEALTH).answer().status == 200
+    assert [line["status"] for line in requests_logged(live)[before:]] == [415, 200]
+
+
+STRANGE = {
+    "CONNECT": (head("CONNECT localhost:80 HTTP/1.1"), 501),
+    "CONNECT with a body": (head("CONNECT localhost:80 HTTP/1.1", "Content-Length: 5") + b"hello", 501),
+    "ICE": (head("SOURCE /healthz ICE/1.0"), 400),
+    "ICE for GET": (head("GET /healthz ICE/1.0"), 400),
+    "RTSP": (head("OPTIONS /healthz RTSP/1.0"), 400),
+    "RTSP's methods": (head("DESCRIBE /healthz HTTP/1.1"), 400),
+    "HTTP/2's preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+    "TLS": (b"\x16\x03\x01\x00\xee\x01\x00\x00\xea\x03\x03\r\n\r\n", 400),
+    "HTTP/1.2": (head("GET /healthz HTTP/1.2"), 400),
+    "HTTP/01.1": (head("GET /healthz HTTP/01.1"), 400),
+    "http/1.1": (head("GET /healthz http/1.1"), 400),
+    "a fragment": (head("GET /healthz#a HTTP/1.1"), 400),
+    "an absolute fragment": (head("GET http://localhost/healthz#a HTTP/1.1"), 400),
+    "a fragment behind a query": (head("GET /healthz?a#b HTTP/1.1"), 400),
+    "no slash": (head("GET healthz HTTP/1.1"), 400),
+    "a port that is none": (head("GET http://localhost:99999/healthz HTTP/1.1"), 400),
+    "a length of noughts": (head("GET /healthz HTTP/1.1", f"Content-Length: {'0' * 5000}"), 400),
+}
+
+
+@pytest.mark.parametrize(("data", "status"), STRANGE.values(), ids=STRANGE)
+def test_what_is_not_our_protocol_is_refused(live: Live, data: bytes, status: int) -> None:
+    """Once, readably, and nothing behind it is run."""
+    with Wire(live).send(data + HEALTH) as wire:
+        assert is_refusal(wire.answer(), status)
+        assert closed(wire)
+    assert errors(live) == []
+
+
+TARGETS = {
+    "absolute": ("http://localhost/healthz", 200),
+    "absolute, with a query": ("http://localhost/healthz?a=b", 200),
+    "absolute, another host": ("http://example.org:8080/healthz", 200),
+    "absolute, with a user": ("http://user:password@localhost/healthz", 200),
+    "absolute, https": ("https://localhost/healthz", 200),
+    "absolute, no path": ("http://localhost", 200),
+    "absolute, a query and no path": ("http://localhost?a", 200),
+    "asterisk": ("*", 404),
+    "escaped": ("/%68ealthz", 200),
+}
+
+
+@pytest.mark.parametrize(("target", "status"), TARGETS.values(), ids=TARGETS)
+def test_targets_are_read_in_every_form(live: Live, target: str, status: int) -> None:
+    """RFC 9112 §3.2: and the connection serves on."""
+    with Wire(live).send(head(f"GET {target} HTTP/1.1")) as wire:
+        assert wire.answer().status == status
+        assert wire.send(HEALTH).answer().status == 200
+
+
+@pytest.mark.parametrize(("lines", "ends"), [([], True), (["Connection: keep-alive"], False)])
+def test_http_1_0_is_kept_alive_only_where_it_asks(live: Live, lines: list[str], ends: bool) -> None:
+    """RFC 9112 §9.3: with and without a Host, and an upload too."""
+    for start in ([], ["Host: localhost"]):
+        request = "\r\n".join(["GET /healthz HTTP/1.0", *start, *lines, "", ""]).encode()
+        with Wire(live).send(request) as wire:
+            assert wire.answer().status == 200
+            if ends:
+                assert closed(wire)
+            else:
+                assert wire.send(request).answer().status == 200
+
+
+def test_http_1_0_uploads_and_is_told_nothing_in_between(live: Live, alice: str) -> None:
+    """RFC 9110 §10.1.1: no 100 for HTTP/1.0."""
+    body = multipart(part(content=PDF.ljust(30_000)))
+    lines = [f"Content-Type: {CONTENT_TYPE}", f"Content-Length: {len(body)}", alice, "Expect: 100-continue"]
+    with Wire(live).send(head("POST /api/upload HTTP/1.0", *lines)) as wire:
+        time.sleep(0.1)
+        assert wire.send(body).answer().status == 200
+        assert closed(wire)
+
+
+def test_names_with_underscores_stand_for_nothing(proxied: Live) -> None:
+    """CGI cannot tell them from dashes: they neither forge what a proxy sets, nor a length, nor a token."""
+    before = len(requests_logged(proxied))
+    lines = ["X_Forwarded_For: 6.6.6.6", "X-Forwarded_For: 6.6.6.6", "Content_Length: 10", "Transfer_Encoding: chunked"]
+    with Wire(proxied).send(head("GET /healthz HTTP/1.1", *lines, "X-Forwarded-For: 7.7.7.7")) as wire:
+        assert wire.answer().status == 200
+        assert wire.send(HEALTH).answer().status == 200
+    assert requests_logged(proxied)[before]["remote_addr"] == "7.7.7.7"
