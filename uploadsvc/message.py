@@ -33,14 +33,14 @@ class Message:
         self.headers: list[tuple[bytes, bytes]] = []
         self.chunked = self.ended = self.overrun = False
         self._content: list[bytes] = []
-        self._in_content = False
+        self.on_body = self._content.append  # no method of ours: it is called for every chunk, be it six bytes
         self._coding_is_known = True
         self._wire = self._framing = self._size = 0
         self._parser: Any = HttpRequestParser(self)
 
     def read_head(self, block: bytes) -> str:
         """Read a header block to its blank line and return the method; raise BadRequest or NotImplementedHere."""
-        if b"pgrade" in block or b"PGRADE" in block:
+        if b"upgrade" in block.lower():
             # A wish for another protocol is not granted (RFC 9110 §7.8); llhttp would read no body after it.
             block = _UPGRADE.sub(b"", block)
         try:
@@ -88,16 +88,6 @@ class Message:
         self.chunked = bool(codings)
         self._coding_is_known = all(coding.strip(b" \t").lower() == b"chunked" for coding in codings)
 
-    def on_chunk_header(self) -> None:
-        """Note that a chunk has begun."""
-        self._in_content = True
-
-    def on_body(self, content: bytes) -> None:
-        """Keep content of a chunk."""
-        self._content.append(content)
-        self._size += len(content)
-        self._in_content = True
-
     def on_message_complete(self) -> None:
         """Note the end."""
         self.ended = True
@@ -112,14 +102,16 @@ class Message:
             raise NotImplementedHere("The request uses a transfer coding that the server does not know.")
 
     def _feed(self, piece: bytes) -> None:
-        self._in_content = False
+        known = len(self._content)
         try:
             self._parser.feed_data(piece)
         except HttpParserError as error:
             if not self.ended:
                 raise BadRequest("The chunks of the request are not valid HTTP.") from error
             self.overrun = True
+        arrived = sum(map(len, self._content[known:]))
+        self._size += arrived
         self._wire += len(piece)
-        self._framing = 0 if self._in_content else self._framing + len(piece)
+        self._framing = 0 if arrived else self._framing + len(piece)
         if self._framing > _FRAMING or self._wire > 2 * self._size + _ALL_FRAMING:
             raise BadRequest("The chunks of the request have more framing than content.")

@@ -11,7 +11,7 @@ from waitress.channel import HTTPChannel
 from .. import telemetry
 from ..throttle import network_of
 from ..uploads import StreamedReception
-from .deadlines import Deadlines
+from .deadlines import Deadlines, break_off
 from .request import Request
 from .task import Task
 
@@ -149,7 +149,7 @@ class Channel(HTTPChannel):
 
     def writable(self) -> bool:
         """Send, close, or begin the next request; not in a burst: the descriptor it reads must stay its own."""
-        return not self._in_burst and (bool(super().writable()) or self._has_waiting())
+        return not self._in_burst and (bool(super().writable()) or self.has_waiting())
 
     def handle_write(self) -> None:
         """Send; where waitress would close on a sender, and so reset the connection, shut down and linger."""
@@ -157,7 +157,7 @@ class Channel(HTTPChannel):
             return
         if self.will_close or not (self._discarding and self.close_when_flushed):
             super().handle_write()
-            if self._has_waiting():
+            if self.has_waiting():
                 self.received(self._kept)
             return
         self._flush_exception(self._flush_some)
@@ -169,7 +169,7 @@ class Channel(HTTPChannel):
             except OSError:
                 self.will_close = True
 
-    def _has_waiting(self) -> bool:
+    def has_waiting(self) -> bool:
         """Tell whether a request waits whose turn it is: the answer before it has left."""
         ending = self.will_close or self.close_when_flushed or self._discarding
         return bool(self._kept) and not (ending or self.requests or self.total_outbufs_len)
@@ -203,6 +203,8 @@ class Channel(HTTPChannel):
 
     def check_deadlines(self) -> None:
         """Have the connection closed when it is later than it may be."""
+        if self.will_close:  # since a second ago, and the loop waits in vain until its client takes something
+            break_off(self.socket)
         late = self._deadlines.are_past(self)
         self._late = self._late or late
         self.will_close = self.will_close or late

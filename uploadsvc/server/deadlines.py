@@ -1,6 +1,7 @@
 """How long a client may take: for its headers, its body, its answer, and for reading why it was refused."""
 
 import fcntl
+import socket
 import struct
 import termios
 import time
@@ -28,12 +29,14 @@ class Deadlines:
     def are_past(self, channel: Any) -> bool:
         """Tell whether the connection `channel`, a server's Channel, is later than it may be."""
         now, request = time.monotonic(), channel.request
-        if not channel.total_outbufs_len:
+        # An answer can be in the system's buffer whole, and the next request wait until the client takes some of it.
+        is_sending = channel.total_outbufs_len or channel.has_waiting()
+        if not is_sending:
             self._sending_since = None
         if self._linger_since is not None:
             silent = time.time() - channel.last_activity
             return now - self._linger_since > LINGER_SECONDS or silent > LINGER_IDLE
-        if channel.total_outbufs_len:
+        if is_sending:
             return self._is_unread(channel, now)
         if request is None:
             has_been_silent = not channel.requests and channel.creation_time == channel.last_activity
@@ -50,6 +53,15 @@ class Deadlines:
             self._sending_since = now
             self._taken_before = taken
         return _below_floor(taken - self._taken_before, now - self._sending_since)
+
+
+def break_off(connection: socket.socket) -> None:
+    """Have the loop see the end of a connection that never becomes writable; the system keeps none of its bytes."""
+    try:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:  # it has gone by itself
+        return
 
 
 def _below_floor(size: int, seconds: float) -> bool:
