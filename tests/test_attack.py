@@ -13,22 +13,12 @@ from typing import Any
 import httptools
 import pytest
 
-from tests.conftest import CONTENT_TYPE, PDF, Live, multipart, open_files, part, start_live
-from tests.test_deadlines import answers, is_idle, many, tuned
-from tests.test_server import (
-    CHUNKED,
-    UPLOAD,
-    Wire,
-    authorization,
-    chunk,
-    cpu_seconds,
-    eventually,
-    head,
-    is_refusal,
-    left,
-    requests_logged,
-    upload_head,
-)
+from tests.support.bodies import CONTENT_TYPE, PDF, multipart, part
+from tests.support.clock import cpu_seconds, eventually
+from tests.support.engines import Live, answers, start_live, tuned
+from tests.support.traces import left, open_files, requests_logged
+from tests.support.wire import CHUNKED, UPLOAD, Wire, authorization, chunk, head, is_refusal, upload_head
+from tests.test_deadlines import is_idle, many
 
 ELSEWHERE = "127.0.0.2"  # where the visitor comes from; strangers come from 127.0.0.1
 PATIENCE = 0.5  # seconds a visitor may wait; on a quiet server he waits 3 ms, and before the mends he waited 2 to 30 s

@@ -18,6 +18,9 @@ _ALL_FRAMING = 64 * 1024  # bytes of them in all, and as many again as there are
 _SLICE = 4 * 1024  # bytes fed at a time, and so how late the bounds may notice
 _TRIES = 8  # places in a slice that look like the begin of a pipelined request
 _NEXT = re.compile(rb"\r\n\r\n(?=[A-Z]{3}|[A-Z]{0,2}\Z)")
+_LENGTH_DIGITS = 19
+_METHODS = {b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT"}
+_OTHER_METHOD = re.compile(rb"[A-Z]{1,20}")
 _UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
 
 
@@ -35,6 +38,7 @@ class Message:
         self._content: list[bytes] = []
         self.on_body = self._content.append  # no method of ours: it is called for every chunk, be it six bytes
         self._coding_is_known = True
+        self.length = 0  # bytes of a body that is not chunked
         self._wire = self._framing = self._size = 0
         self._parser: Any = HttpRequestParser(self)
 
@@ -43,6 +47,9 @@ class Message:
         if b"upgrade" in block.lower():
             # A wish for another protocol is not granted (RFC 9110 §7.8); llhttp would read no body after it.
             block = _UPGRADE.sub(b"", block)
+        method, _, rest = block.partition(b" ")
+        if method not in _METHODS and _OTHER_METHOD.fullmatch(method):
+            block = b"POST " + rest  # llhttp refuses what it does not know; 405 is for the application to say
         try:
             self._parser.feed_data(block)
         except HttpParserError as error:
@@ -51,8 +58,8 @@ class Message:
         except HttpParserUpgrade as error:
             raise NotImplementedHere("The server is no proxy and knows no CONNECT.") from error
         self._refuse_codings()
-        method: str = self._parser.get_method().decode()
-        return method
+        self._read_length()
+        return method.decode()
 
     def read_chunks(self, data: bytes) -> tuple[bytes, bytes]:
         """Return (content, what belongs to the next request); raise BadRequest for chunks that are no valid HTTP."""
@@ -84,9 +91,9 @@ class Message:
 
     def on_headers_complete(self) -> None:
         """Note whether the body is chunked, and coded otherwise too."""
-        codings = [value for name, value in self.headers if name.lower() == b"transfer-encoding"]
+        codings = self._values(b"transfer-encoding")
         self.chunked = bool(codings)
-        self._coding_is_known = all(coding.strip(b" \t").lower() == b"chunked" for coding in codings)
+        self._coding_is_known = all(coding.lower() == b"chunked" for coding in codings)
 
     def on_message_complete(self) -> None:
         """Note the end."""
@@ -96,6 +103,16 @@ class Message:
         """Stop llhttp at a second request."""
         if self.ended:
             raise BadRequest("One request at a time.")
+
+    def _values(self, name: bytes) -> list[bytes]:
+        return [value.strip(b" \t") for given, value in self.headers if given.lower() == name]
+
+    def _read_length(self) -> None:
+        """Read what llhttp has found to be one number, with any count of noughts before it."""
+        for value in self._values(b"content-length"):
+            if len(value) > _LENGTH_DIGITS:
+                raise BadRequest("The request's Content-Length is not valid.")
+            self.length = int(value)
 
     def _refuse_codings(self) -> None:
         if not self._coding_is_known:

@@ -168,7 +168,7 @@ class Server(TcpWSGIServer):
         """Close what is late or has been idle too long; a worker whose supervisor was killed stops too."""
         if self._supervisor not in (None, os.getppid()):
             self.stop(signal.SIGTERM, None)
-        for channel in self.active_channels.values():
+        for channel in list(self.active_channels.values()):
             channel.check_deadlines()
         super().maintenance(now)
 

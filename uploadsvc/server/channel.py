@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import struct
 import time
 from typing import Any
 
@@ -11,7 +12,7 @@ from waitress.channel import HTTPChannel
 from .. import telemetry
 from ..throttle import network_of
 from ..uploads import StreamedReception
-from .deadlines import Deadlines, break_off
+from .deadlines import Deadlines
 from .request import Request
 from .task import Task
 
@@ -28,7 +29,7 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class Channel(HTTPChannel):
     """A connection from its first byte to its last.
 
-    Everything here runs in the thread that turns the loop, but `service` and, during a burst, `_receive`. While a
+    Everything here runs in the thread that turns the loop, but `service`, which may read a burst of an upload. While a
     request is answered nothing is read: the next one waits in the system's buffer, or as bytes in `_kept`.
     """
 
@@ -63,7 +64,7 @@ class Channel(HTTPChannel):
         """Read once; where that was as much as the loop takes and more of an upload is to come, read on in a burst."""
         self._in_burst = self._receive(self.adj.recv_bytes) and self._is_receiving()
         if self._in_burst:
-            self.server.add_task(Burst(self))
+            self.server.add_task(self)
 
     def received(self, data: bytes) -> bool:
         """Take what arrived; of a refused body only so much."""
@@ -85,7 +86,7 @@ class Channel(HTTPChannel):
             self.send_now()
         return True
 
-    def read_burst(self) -> None:
+    def _read_burst(self) -> None:
         """Read and feed an upload until nothing waits or others have waited long enough; answer it if it ended."""
         try:
             for _ in range(_BURST_READS):
@@ -119,11 +120,14 @@ class Channel(HTTPChannel):
 
     @property
     def is_long(self) -> bool:
-        """Tell whether answering takes long enough to be worth another thread."""
-        return any(request.body_bytes > LONG for request in self.requests)
+        """Tell whether what comes next takes long enough to be worth another thread."""
+        return any(request.body_bytes > LONG for request in (self.request, *self.requests) if request)
 
     def service(self) -> None:
-        """Answer the request; one whose client has gone is only logged."""
+        """Read a burst, or answer the request; one whose client has gone is only logged."""
+        if self._in_burst:
+            self._read_burst()
+            return
         if not self.connected:
             self._give_up(self.requests[0])
         try:
@@ -203,8 +207,10 @@ class Channel(HTTPChannel):
 
     def check_deadlines(self) -> None:
         """Have the connection closed when it is later than it may be."""
-        if self.will_close:  # since a second ago, and the loop waits in vain until its client takes something
-            break_off(self.socket)
+        if self.will_close and not self._in_burst:  # since a second ago, but its client takes nothing
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.handle_close()
+            return
         late = self._deadlines.are_past(self)
         self._late = self._late or late
         self.will_close = self.will_close or late
@@ -222,18 +228,3 @@ class Channel(HTTPChannel):
             user_id=int(claims["sub"]) if claims else None,
             duration_ms=round((time.monotonic() - request.started) * 1000, 1),
         )
-
-
-class Burst:
-    """A thread's task: read on where the loop left off."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-        self.is_long = channel.request is not None and channel.request.body_bytes > LONG
-
-    def service(self) -> None:
-        """Read, feed, and answer what has ended."""
-        self._channel.read_burst()
-
-    def cancel(self) -> None:
-        """Leave what is half received to the end of the connection."""

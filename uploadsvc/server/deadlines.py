@@ -1,7 +1,6 @@
 """How long a client may take: for its headers, its body, its answer, and for reading why it was refused."""
 
 import fcntl
-import socket
 import struct
 import termios
 import time
@@ -53,15 +52,6 @@ class Deadlines:
             self._sending_since = now
             self._taken_before = taken
         return _below_floor(taken - self._taken_before, now - self._sending_since)
-
-
-def break_off(connection: socket.socket) -> None:
-    """Have the loop see the end of a connection that never becomes writable; the system keeps none of its bytes."""
-    try:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:  # it has gone by itself
-        return
 
 
 def _below_floor(size: int, seconds: float) -> bool:

@@ -13,7 +13,6 @@ from ..uploads import UPLOAD_PATH, StreamedReception
 
 HEADER_BYTES = 16 * 1024  # of the request line and all headers
 HEADER_LINES = 100  # a browser sends twenty
-_LENGTH_DIGITS = 19  # of a Content-Length: llhttp takes any number of leading noughts, int() does not
 SMALL_BODY = 64 * 1024  # bytes of a body that is kept in memory; only uploads are larger
 _BLANK_LINE = b"\r\n\r\n"
 # Two of one of these mean different things to different servers: request smuggling (RFC 9112 §11.2).
@@ -95,6 +94,7 @@ class Request:
         message = Message()
         self.command = message.read_head(block)
         self.version = line[-3:].decode()
+        self._left = message.length
         self._set_target(message.target)
         for name, value in message.headers:
             self._add_header(name.decode("latin-1"), value.strip(b" \t").decode("latin-1"))
@@ -135,10 +135,6 @@ class Request:
 
     def _open_body(self, arrived: bytes) -> None:
         """Decide what becomes of the body: there is none, it is small or all here, or an upload is to be judged."""
-        length = self.headers.get("CONTENT_LENGTH", "0")
-        if len(length) > _LENGTH_DIGITS:
-            raise BadRequest("The request's Content-Length is not valid.")
-        self._left = int(length)
         if not self._left and not self._chunked:
             self.completed = True
             return
