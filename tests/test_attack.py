@@ -592,7 +592,7 @@ STRANGE = {
     "ICE": (head("SOURCE /healthz ICE/1.0"), 400),
     "ICE for GET": (head("GET /healthz ICE/1.0"), 400),
     "RTSP": (head("OPTIONS /healthz RTSP/1.0"), 400),
-    "RTSP's methods": (head("DESCRIBE /healthz HTTP/1.1"), 400),
+    "RTSP's methods": (head("DESCRIBE /healthz HTTP/1.1"), 405),
     "HTTP/2's preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
     "TLS": (b"\x16\x03\x01\x00\xee\x01\x00\x00\xea\x03\x03\r\n\r\n", 400),
     "HTTP/1.2": (head("GET /healthz HTTP/1.2"), 400),
