@@ -592,7 +592,6 @@ STRANGE = {
     "ICE": (head("SOURCE /healthz ICE/1.0"), 400),
     "ICE for GET": (head("GET /healthz ICE/1.0"), 400),
     "RTSP": (head("OPTIONS /healthz RTSP/1.0"), 400),
-    "RTSP's methods": (head("DESCRIBE /healthz HTTP/1.1"), 405),
     "HTTP/2's preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
     "TLS": (b"\x16\x03\x01\x00\xee\x01\x00\x00\xea\x03\x03\r\n\r\n", 400),
     "HTTP/1.2": (head("GET /healthz HTTP/1.2"), 400),
@@ -614,6 +613,14 @@ def test_what_is_not_our_protocol_is_refused(live: Live, data: bytes, status: in
         assert is_refusal(wire.answer(), status)
         assert closed(wire)
     assert errors(live) == []
+
+
+@pytest.mark.parametrize("method", ["BREW", "DESCRIBE", "PROPFIND", "SOURCE"])
+def test_a_method_of_others_is_answered_and_the_connection_serves_on(live: Live, method: str) -> None:
+    """B8: whether llhttp knows it or not, it is the application that says 405."""
+    with Wire(live).send(head(f"{method} /healthz HTTP/1.1")) as wire:
+        assert is_refusal(wire.answer(), 405)
+        assert wire.send(HEALTH).answer().status == 200
 
 
 TARGETS = {
