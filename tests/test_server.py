@@ -15,9 +15,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
+import httptools
 import jwt
 import pytest
-from waitress import channel, parser, receiver, server, task, utilities, wasyncore
+from waitress import channel, parser, server, task, wasyncore
 
 from tests.support.bodies import CONTENT_TYPE, PDF, multipart, part
 from tests.support.clock import allowance, cpu_seconds, eventually
@@ -54,78 +55,58 @@ def big_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 HOOKS = [
-    (server.BaseWSGIServer, "maintenance", ["self", "now"]),
-    (server.BaseWSGIServer, "add_task", ["self", "task"]),
-    (server.BaseWSGIServer, "pull_trigger", ["self"]),
-    (server.BaseWSGIServer, "handle_accept", ["self"]),
-    (task.ThreadedTaskDispatcher, "add_task", ["self", "task"]),
-    (task.ThreadedTaskDispatcher, "shutdown", ["self", "cancel_pending", "timeout"]),
-    (wasyncore, "loop", ["timeout", "use_poll", "map", "count"]),
-    (wasyncore.dispatcher, "close", ["self"]),
-    (channel.HTTPChannel, "__init__", ["self", "server", "sock", "addr", "adj", "map"]),
-    (channel.HTTPChannel, "received", ["self", "data"]),
-    (channel.HTTPChannel, "readable", ["self"]),
-    (channel.HTTPChannel, "writable", ["self"]),
-    (channel.HTTPChannel, "handle_read", ["self"]),
-    (channel.HTTPChannel, "handle_write", ["self"]),
-    (channel.HTTPChannel, "handle_expt", ["self"]),
-    (channel.HTTPChannel, "send_continue", ["self"]),
-    (channel.HTTPChannel, "handle_close", ["self"]),
-    (channel.HTTPChannel, "service", ["self"]),
-    (channel.HTTPChannel, "cancel", ["self"]),
-    (channel.HTTPChannel, "_flush_exception", ["self", "flush", "do_close"]),
-    (channel.HTTPChannel, "_flush_some", ["self", "do_close"]),
-    (parser.HTTPRequestParser, "__init__", ["self", "adj"]),
-    (parser.HTTPRequestParser, "received", ["self", "data"]),
-    (parser.HTTPRequestParser, "parse_header", ["self", "header_plus"]),
-    (parser.HTTPRequestParser, "close", ["self"]),
-    (receiver.ChunkedReceiver, "__init__", ["self", "buf"]),
-    (receiver.ChunkedReceiver, "received", ["self", "s"]),
-    (receiver.FixedStreamReceiver, "__init__", ["self", "cl", "buf"]),
-    (task.WSGITask, "start", ["self"]),
-    (task.WSGITask, "get_environment", ["self"]),
-    (task.WSGITask, "set_close_on_finish", ["self"]),
-    (task.ErrorTask, "execute", ["self"]),
-    (task.ErrorTask, "write", ["self", "data"]),
+    (server.BaseWSGIServer, "__init__", "self application map _start _sock dispatcher adj sockinfo bind_socket kw"),
+    (server.BaseWSGIServer, "maintenance", "self now"),
+    (server.BaseWSGIServer, "add_task", "self task"),
+    (server.BaseWSGIServer, "pull_trigger", "self"),
+    (server.BaseWSGIServer, "readable", "self"),
+    (server.BaseWSGIServer, "handle_accept", "self"),
+    (server.TcpWSGIServer, "set_socket_options", "self conn"),
+    (wasyncore, "loop", "timeout use_poll map count"),
+    (wasyncore.dispatcher, "close", "self"),
+    (wasyncore.dispatcher, "send", "self data do_close"),
+    (channel.HTTPChannel, "__init__", "self server sock addr adj map"),
+    (channel.HTTPChannel, "received", "self data"),
+    (channel.HTTPChannel, "readable", "self"),
+    (channel.HTTPChannel, "writable", "self"),
+    (channel.HTTPChannel, "handle_read", "self"),
+    (channel.HTTPChannel, "handle_write", "self"),
+    (channel.HTTPChannel, "handle_expt", "self"),
+    (channel.HTTPChannel, "handle_close", "self"),
+    (channel.HTTPChannel, "service", "self"),
+    (channel.HTTPChannel, "cancel", "self"),
+    (channel.HTTPChannel, "write_soon", "self data"),
+    (channel.HTTPChannel, "check_client_disconnected", "self"),
+    (channel.HTTPChannel, "_flush_exception", "self flush do_close"),
+    (channel.HTTPChannel, "_flush_some", "self do_close"),
+    (task.WSGITask, "__init__", "self channel request"),
+    (task.WSGITask, "start", "self"),
+    (task.WSGITask, "finish", "self"),
+    (task.WSGITask, "get_environment", "self"),
+    (task.WSGITask, "set_close_on_finish", "self"),
 ]
 
 ATTRIBUTES = [
-    (server.TcpWSGIServer, "channel_class", channel.HTTPChannel),
-    (server.TcpWSGIServer, "asyncore", wasyncore),
-    (channel.HTTPChannel, "parser_class", parser.HTTPRequestParser),
+    (server.BaseWSGIServer, "asyncore", wasyncore),
+    (server.BaseWSGIServer, "channel_class", channel.HTTPChannel),
+    (server.Adjustments, "send_bytes", 1),
+    (server.Adjustments, "outbuf_overflow", 1048576),
+    (server.Adjustments, "channel_request_lookahead", 0),
     (channel.HTTPChannel, "task_class", task.WSGITask),
     (channel.HTTPChannel, "error_task_class", task.ErrorTask),
+    (channel.HTTPChannel, "parser_class", parser.HTTPRequestParser),
     (channel.HTTPChannel, "request", None),
     (channel.HTTPChannel, "will_close", False),
     (channel.HTTPChannel, "close_when_flushed", False),
     (channel.HTTPChannel, "total_outbufs_len", 0),
     (channel.HTTPChannel, "last_activity", 0),
-    (channel.HTTPChannel, "sent_continue", False),
-    (channel.HTTPChannel, "current_outbuf_count", 0),
-    (parser.HTTPRequestParser, "completed", False),
-    (parser.HTTPRequestParser, "empty", False),
-    (parser.HTTPRequestParser, "expect_continue", False),
-    (parser.HTTPRequestParser, "headers_finished", False),
-    (parser.HTTPRequestParser, "chunked", False),
-    (parser.HTTPRequestParser, "content_length", 0),
-    (parser.HTTPRequestParser, "body_bytes_received", 0),
-    (parser.HTTPRequestParser, "body_rcv", None),
-    (parser.HTTPRequestParser, "error", None),
-    (receiver.ChunkedReceiver, "control_line", b""),
-    (receiver.ChunkedReceiver, "trailer", b""),
-    (receiver.ChunkedReceiver, "completed", False),
-    (receiver.ChunkedReceiver, "error", None),
-    (utilities.BadRequest, "code", 400),
-    (utilities.RequestEntityTooLarge, "code", 413),
 ]
 
 
 @pytest.mark.parametrize(("owner", "name", "parameters"), HOOKS, ids=lambda value: getattr(value, "__name__", ""))
-def test_a_method_of_waitress_that_the_server_builds_on_is_as_it_was(
-    owner: Any, name: str, parameters: list[str]
-) -> None:
+def test_a_method_of_waitress_that_the_server_builds_on_is_as_it_was(owner: Any, name: str, parameters: str) -> None:
     """An upgrade of waitress that moves a hook fails here, and not in production."""
-    assert list(inspect.signature(getattr(owner, name)).parameters) == parameters
+    assert list(inspect.signature(getattr(owner, name)).parameters) == parameters.split()
 
 
 @pytest.mark.parametrize(("owner", "name", "value"), ATTRIBUTES, ids=lambda value: getattr(value, "__name__", ""))
@@ -158,27 +139,91 @@ def test_a_connection_of_waitress_has_what_the_server_reads_of_it() -> None:
     theirs.close()
 
 
-class Buffer(list[bytes]):
-    """What stands in for waitress's spool."""
+class Callbacks:
+    """Notes what llhttp tells."""
 
-    def getfile(self) -> str:
-        return "file"
+    def __init__(self) -> None:
+        self.told: list[str] = []
 
-    def close(self) -> None:
-        self.append(b"closed")
+    def on_message_begin(self) -> None:
+        self.told.append("begin")
+
+    def on_headers_complete(self) -> None:
+        self.told.append("headers")
+
+    def on_body(self, content: bytes) -> None:
+        self.told.append(content.decode())
+
+    def on_message_complete(self) -> None:
+        self.told.append("end")
 
 
-def test_waitress_gives_what_it_decodes_to_the_buffer_of_the_receiver() -> None:
-    """The hook of the streaming: `append` as bytes arrive, then `getfile`, and `close` with the request."""
-    request, buffers = parser.HTTPRequestParser(server.Adjustments()), [Buffer(), Buffer()]
-    request.body_rcv = receiver.FixedStreamReceiver(3, None)
-    request.body_rcv.buf = buffers[0]
-    chunks = receiver.ChunkedReceiver(buffers[1])
-    assert [(request.received(data), request.completed) for data in (b"ab", b"cd")] == [(2, False), (1, True)]
-    assert chunks.received(chunk(b"ab") + chunk(b"c") + b"0\r\n\r\nnext") == len(chunk(b"ab") + chunk(b"c")) + 5
-    assert (request.get_body_stream(), chunks.getfile(), chunks.completed) == ("file", "file", True)
-    request.close()
-    assert buffers == [[b"ab", b"c", b"closed"], [b"ab", b"c"]]
+def told(data: bytes) -> list[str]:
+    """What llhttp tells of `data`, with its refusal at the end."""
+    callbacks = Callbacks()
+    try:
+        httptools.HttpRequestParser(callbacks).feed_data(data)
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+        callbacks.told.append(type(error).__name__)
+    return callbacks.told
+
+
+LEFT_TO_LLHTTP = {
+    "length and chunked": head(UPLOAD, "Content-Length: 5", CHUNKED),
+    "chunked in the middle": head(UPLOAD, "Transfer-Encoding: chunked, gzip"),
+    "two lengths": head(UPLOAD, "Content-Length: 5", "Content-Length: 5"),
+    "a sign": head(UPLOAD, "Content-Length: +5"),
+    "too long a length": head(UPLOAD, f"Content-Length: {2**64}"),
+    "an empty length": head(UPLOAD, "Content-Length: "),
+    "a bare LF": head(UPLOAD, "X: y\nZ: 1"),
+    "a bare CR": head(UPLOAD, "X: y\rZ: 1"),
+    "a NUL": head(UPLOAD, "X: \0"),
+    "a folded header": head(UPLOAD, "X: y\r\n z"),
+    "a blank before the colon": head(UPLOAD, "X : y"),
+    "no colon": head(UPLOAD, "X"),
+    "HTTP/9.9": head("GET / HTTP/9.9"),
+    "a target with a blank": head("GET /a b HTTP/1.1"),
+    "a chunk's size with a sign": head(UPLOAD, CHUNKED) + b"+1\r\nx\r\n",
+    "a chunk's size with LF": head(UPLOAD, CHUNKED) + b"1\nx\n",
+    "a chunk that is too long": head(UPLOAD, CHUNKED) + b"1\r\nxx\r\n",
+}
+LEFT_TO_US = {
+    "no Host": b"GET / HTTP/1.1\r\n\r\n",
+    "two Hosts": head("GET / HTTP/1.1", "Host: other"),
+    "a coding in HTTP/1.0": head("POST / HTTP/1.0", CHUNKED) + b"0\r\n\r\n",
+    "another coding": head(UPLOAD, "Transfer-Encoding: gzip, chunked") + b"0\r\n\r\n",
+    "RTSP": head("DESCRIBE /x RTSP/1.0"),
+    "ICE": head("SOURCE /x ICE/1.0"),
+    "a fragment": head("GET /a#b HTTP/1.1"),
+    "noughts before a length": head("GET / HTTP/1.1", f"Content-Length: {'0' * 5000}"),
+    "a thousand headers": head("GET / HTTP/1.1", *["a: b"] * 1000),
+    "a name with an underscore": head("GET / HTTP/1.1", "Content_Length: 5"),
+    "a chunk's extension": head(UPLOAD, CHUNKED) + b"1;" + b"a" * 100_000 + b"\r\nx\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("data", LEFT_TO_LLHTTP.values(), ids=LEFT_TO_LLHTTP)
+def test_what_is_left_to_llhttp_it_refuses(data: bytes) -> None:
+    """An upgrade of httptools that grows lenient fails here, and not in production (RFC 9112 §11.2)."""
+    assert told(data)[-1] in ("HttpParserError", "HttpParserInvalidMethodError")
+    assert "end" not in told(data)
+
+
+@pytest.mark.parametrize("data", LEFT_TO_US.values(), ids=LEFT_TO_US)
+def test_what_llhttp_accepts_is_left_to_us(data: bytes) -> None:
+    """Where httptools begins to refuse it, a check of `server/request.py` can go."""
+    assert told(data)[-1] == "end"
+
+
+def test_llhttp_is_the_version_whose_habits_are_known() -> None:
+    """httptools 0.9 reads on into a second request, and takes a wish for another protocol for the message's end."""
+    assert httptools.__version__.startswith("0.9.")
+    get = head("GET / HTTP/1.1")
+    assert told(get + get) == ["begin", "headers", "end"] * 2
+    wish = head(UPLOAD, "Connection: upgrade", "Upgrade: h2c", "Content-Length: 5")
+    assert told(wish + b"hello") == ["begin", "headers", "end", "HttpParserUpgrade"]
+    assert told(head("CONNECT a:1 HTTP/1.1"))[-1] == "HttpParserUpgrade"
+    assert told(head(UPLOAD, "Upgrade: h2c", "Content-Length: 5") + b"hello") == ["begin", "headers", "hello", "end"]
 
 
 # --- The gate
