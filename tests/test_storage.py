@@ -843,3 +843,17 @@ def test_the_reserve_is_kept_free(make_app: Callable[..., Flask]) -> None:
     assert (answer.status_code, answer.get_json()["error"]) == FULL and nothing_stored(app)
     with pytest.raises(InsufficientStorage):
         app.extensions["storage"].check()
+
+
+def test_a_disk_is_slow_when_even_its_quickest_sync_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight slow ones in a row, and no longer after one that is quick: a busy machine alone makes no disk slow."""
+    local = LocalStorage(tmp_path / "uploads", 0)
+    told = []
+    for pause in [0.002] * 9 + [0.0]:
+        monkeypatch.setattr(os, "fsync", lambda _, pause=pause: time.sleep(pause))
+        staged = local.stage()
+        staged.write(PDF)
+        staged.close()
+        local.publish(staged, 1, "a.pdf")
+        told.append(local.is_slow())
+    assert told == [False] * 7 + [True] * 2 + [False]
