@@ -106,20 +106,22 @@ class Server(TcpWSGIServer):
 
     def turn(self, seconds: float) -> None:
         """Turn the loop once, waiting at most so long for something to happen."""
-        if self.draining:
-            self._drain()
+        if self.draining and not self._drain():
+            return  # a request that were read now would be begun while its connection is closed
         self._waiting = True
         self.asyncore.loop(timeout=seconds, map=self._map, use_poll=True, count=1)
         self._waiting = False
 
-    def _drain(self) -> None:
-        """Accept nobody any more; dismiss the threads when nothing is under way, or the time is up."""
+    def _drain(self) -> bool:
+        """Accept nobody any more; tell whether it goes on: when nothing is under way the threads are dismissed."""
         if self.accepting:
             dispatcher.close(self)  # the listening socket; connections go on
         self.maintenance(time.time())
         in_time = time.monotonic() < (self._stop_by or 0)
-        if not (in_time and any(channel.is_busy() for channel in self.active_channels.values())):
+        goes_on = in_time and any(channel.is_busy() for channel in self.active_channels.values())
+        if not goes_on:
             self.task_dispatcher.dismiss()
+        return goes_on
 
     def pull_trigger(self) -> None:
         """Have the loop look again, if it is waiting; else it is about to look anyway."""
