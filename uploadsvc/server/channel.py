@@ -207,7 +207,7 @@ class Channel(HTTPChannel):
 
     def check_deadlines(self) -> None:
         """Have the connection closed when it is later than it may be."""
-        if self.will_close and not self._in_burst:  # since a second ago, but its client takes nothing
+        if self.will_close and not self._in_burst and time.time() - self.last_activity > 1:  # its client takes nothing
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.handle_close()
             return
