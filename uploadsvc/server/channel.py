@@ -4,6 +4,7 @@ import logging
 import socket
 import struct
 import time
+from contextlib import suppress
 from typing import Any
 
 from waitress.adjustments import Adjustments
@@ -207,9 +208,12 @@ class Channel(HTTPChannel):
 
     def check_deadlines(self) -> None:
         """Have the connection closed when it is later than it may be."""
-        if self.will_close and not self._in_burst and time.time() - self.last_activity > 1:  # its client takes nothing
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.handle_close()
+        if (
+            self.will_close and time.time() - self.last_activity > 1
+        ):  # its client takes nothing: never writable
+            with suppress(OSError):  # to close it here would free a descriptor that the loop is about to ask
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.socket.shutdown(socket.SHUT_RDWR)
             return
         late = self._deadlines.are_past(self)
         self._late = self._late or late
