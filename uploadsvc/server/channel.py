@@ -105,7 +105,7 @@ class Channel(HTTPChannel):
             data = self.socket.recv(size)
         except BlockingIOError:
             return False
-        except OSError:
+        except (OSError, AttributeError):  # reset, or closed before its burst began, with or without its object
             data = b""
         if not data:
             self.will_close = True  # the loop closes it
@@ -208,9 +208,7 @@ class Channel(HTTPChannel):
 
     def check_deadlines(self) -> None:
         """Have the connection closed when it is later than it may be."""
-        if (
-            self.will_close and time.time() - self.last_activity > 1
-        ):  # its client takes nothing: never writable
+        if self.will_close and time.time() - self.last_activity > 1:  # its client takes nothing: never writable
             with suppress(OSError):  # to close it here would free a descriptor that the loop is about to ask
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.socket.shutdown(socket.SHUT_RDWR)
