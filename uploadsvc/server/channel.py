@@ -192,7 +192,7 @@ class Channel(HTTPChannel):
 
     def handle_close(self) -> None:
         """Give up a request that was under way; one that a thread is answering notices by itself."""
-        request = self.request
+        request, self.request = self.request, None  # one turn of the loop may close it twice
         if request is not None and (request.headers_finished or self._late):
             self._give_up(request)
         super().handle_close()
