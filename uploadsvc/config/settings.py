@@ -95,6 +95,7 @@ SETTINGS = (
     Setting("TRUSTED_HOSTS", "", _list(str.lower), "the Host names to answer to; empty: any"),
     Setting("MAX_FILE_BYTES", str(10 * 1024 * 1024), _whole(1), "a file of exactly this size passes"),
     Setting("MAX_FILES", "20", _whole(1, 1000), "files in one request"),
+    Setting("USER_QUOTA_BYTES", "0", _whole(0), "bytes an account may keep, unless `users quota` says else; 0: any"),
     Setting("USER_UPLOADS", "100", _whole(1), "uploads that one account may have open at once"),
     Setting("ADDRESS_CONNECTIONS", "500", _whole(1), "connections of one address; the TRUSTED_PROXY's are not counted"),
     Setting("MIN_FREE_BYTES", str(100 * 1024 * 1024), _whole(0), "disk space that uploads leave free"),
