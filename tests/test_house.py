@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "uploadsvc"
 FLOORS = [
     {"errors", "filetypes", "storage", "intake", "credentials", "crew", "message"},
     {"config", "extensions", "models", "throttle", "telemetry", "guard"},
-    {"auth", "uploads", "documents", "tokens", "health"},
+    {"auth", "auth_sessions", "uploads", "documents", "tokens", "health"},
     {"__init__", "cli", "server", "workers"},
 ]
 # Of one's own floor only these may be imported; the roof may import what it likes.

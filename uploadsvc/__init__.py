@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, request, send_from_directory
 
-from . import auth, cli, config, documents, errors, extensions, guard, health, models, telemetry, uploads
+from . import auth, auth_sessions, cli, config, documents, errors, extensions, guard, health, models, telemetry, uploads
 from .storage import LocalStorage
 
 __all__ = ["create_app", "models"]
@@ -25,6 +25,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     errors.init_app(app)
     guard.init_app(app)
     auth.init_app(app)
+    app.register_blueprint(auth_sessions.bp)
     uploads.init_app(app)
     app.register_blueprint(documents.bp)
     health.init_app(app)

@@ -4,7 +4,7 @@ import logging
 import re
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, ForeignKey, String, bindparam, func, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, ForeignKey, String, bindparam, func, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import credentials
@@ -83,8 +83,13 @@ class User(db.Model):  # type: ignore[name-defined]
         """
         charged = connection().execute(_CHARGE, {"user_id": user_id, "more": size, "quota": quota})
         if not charged.rowcount:
-            kept = connection().execute(_KEPT, {"user_id": user_id}).one()
-            raise QuotaExceeded(size, quota if kept.quota_bytes is None else kept.quota_bytes, kept.used_bytes)
+            raise QuotaExceeded(size, *User.allowance(user_id, quota))
+
+    @staticmethod
+    def allowance(user_id: int, quota: int) -> tuple[int, int]:
+        """Return the user's own quota, or else `quota`, and what is used of it, in bytes; 0 is no quota."""
+        allowed, used = connection().execute(_ALLOWANCE, {"user_id": user_id, "quota": quota}).one()
+        return allowed, used
 
     @staticmethod
     def discharge(user_id: int, size: int) -> None:
@@ -124,6 +129,21 @@ class Session(db.Model):  # type: ignore[name-defined]
         db.session.add(session)
         return session, jti
 
+    @property
+    def last_used_at(self) -> datetime:
+        """Tell when the session was refreshed last, else when it began; requests in between write nothing."""
+        return self.rotated_at or self.created_at
+
+    @classmethod
+    def living(cls, user_id: int) -> list["Session"]:
+        """Return the user's live sessions, the one used last first."""
+        live = select(cls).where(cls.user_id == user_id, *cls._is_live())
+        return sorted(db.session.scalars(live), key=lambda session: (session.last_used_at, session.id), reverse=True)
+
+    @classmethod
+    def _is_live(cls) -> tuple[ColumnElement[bool], ...]:
+        return cls.revoked_at.is_(None), cls.expires_at > now()
+
     @classmethod
     def alive(cls, sid: str, user_id: int) -> str | None:
         """Return the e-mail of the active user whose live session `sid` is, else None."""
@@ -134,6 +154,14 @@ class Session(db.Model):  # type: ignore[name-defined]
         """End one session at once. Commits."""
         db.session.execute(update(cls).where(cls.id == sid, cls.revoked_at.is_(None)).values(revoked_at=now()))
         db.session.commit()
+
+    @classmethod
+    def end_own(cls, user_id: int, sid: str) -> bool:
+        """End one live session of the user at once; return False when there is none with this id. Commits."""
+        own = update(cls).where(cls.id == sid, cls.user_id == user_id, *cls._is_live())
+        ended = db.session.execute(own.values(revoked_at=now()))
+        db.session.commit()
+        return bool(ended.rowcount)  # type: ignore[attr-defined]
 
     @classmethod
     def rotate(cls, sid: str, jti: str, secret: str) -> tuple["Session", str]:
@@ -173,4 +201,4 @@ _CHARGE = (
     .where(User.id == bindparam("user_id"), or_(_QUOTA == 0, User.used_bytes + bindparam("more") <= _QUOTA))
     .values(used_bytes=User.used_bytes + bindparam("more"))
 )
-_KEPT = select(User.quota_bytes, User.used_bytes).where(User.id == bindparam("user_id"))
+_ALLOWANCE = select(_QUOTA, User.used_bytes).where(User.id == bindparam("user_id"))

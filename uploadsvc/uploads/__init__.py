@@ -1,9 +1,13 @@
 """Uploads: what the intake received becomes files and rows, all of them or none."""
 
 import logging
+from contextlib import suppress
 
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
+from flask_jwt_extended import verify_jwt_in_request
+from flask_jwt_extended.exceptions import JWTExtendedException
 from flask_jwt_extended.internal_utils import verify_token_not_blocklisted
+from jwt import InvalidTokenError
 from sqlalchemy.exc import IntegrityError
 
 from ..credentials import new_id
@@ -11,7 +15,7 @@ from ..errors import ClientClosedRequest, IdempotencyMismatch, UnsupportedType
 from ..extensions import db
 from ..filetypes import TYPES, Candidate, safe_name
 from ..intake import Received
-from ..models import Document, Row, now
+from ..models import Document, Row, User, now
 from ..storage import LocalStorage, Staged
 from ..throttle import OpenUploads
 from .reception import Reception, StreamedReception, upload_limits
@@ -34,10 +38,14 @@ def init_app(app: Flask) -> None:
 
 @bp.get("/limits")
 def limits() -> Response:
-    """Tell what may be uploaded."""
+    """Tell what may be uploaded; to whoever is signed in also the quota and what is used of it, in bytes."""
     types = [{"extension": kind.extension, "mimetype": kind.mimetype} for kind in TYPES]
     config = current_app.config
-    return jsonify(ok=True, maxFileBytes=config["MAX_FILE_BYTES"], maxFiles=config["MAX_FILES"], types=types)
+    body = {"ok": True, "maxFileBytes": config["MAX_FILE_BYTES"], "maxFiles": config["MAX_FILES"], "types": types}
+    with suppress(JWTExtendedException, InvalidTokenError):
+        verify_jwt_in_request()
+        body["quotaBytes"], body["usedBytes"] = User.allowance(g.user_id, config["USER_QUOTA_BYTES"])
+    return jsonify(body)
 
 
 @bp.post("/upload")
