@@ -263,6 +263,16 @@ def test_the_limits_tell_the_account_s_quota_and_use(alice: Person, bob: Person)
         assert limits(alice, headers) == (None, None)
 
 
+def test_a_token_spends_and_learns_its_owners_quota(alice: Person) -> None:
+    """E7: a script's uploads, multipart or PUT, count as the person's own."""
+    set_quota(alice.app, alice.email, 10)
+    token = alice.post("/api/tokens", json={"name": "cron"}).get_json()["token"]
+    script = {"Authorization": f"Bearer {token}"}
+    sent = [alice.client.put("/api/upload/a.txt", data=b"x" * size, headers=script) for size in (6, 5, 4)]
+    assert [answer.status_code for answer in sent] == [200, 507, 200]
+    assert limits(alice) == limits(alice, script) == (10, 10)
+
+
 # --- the operator
 
 

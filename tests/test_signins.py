@@ -159,6 +159,25 @@ def test_without_a_session_nothing_is_told(method: str, path: str, client: Flask
     assert (answer.status_code, answer.get_json()["error"]) == (401, "unauthorized")
 
 
+@pytest.mark.parametrize("scope", ["upload", "full"])
+def test_an_api_token_neither_sees_nor_ends_sessions(scope: str, alice: Person, visitor: FlaskClient) -> None:
+    """It is a script's, and where somebody is signed in is a person's own business."""
+    token = alice.post("/api/tokens", json={"name": "cron", "scope": scope}).get_json()["token"]
+    script = {"Authorization": f"Bearer {token}"}
+    for method, path in (("GET", SESSIONS), ("DELETE", SESSIONS), ("DELETE", f"{SESSIONS}/{current(visitor)}")):
+        answer = alice.client.open(path, method=method, headers=script)
+        assert (answer.status_code, answer.get_json()["error"]) == (403, "insufficient_scope")
+    assert len(listed(visitor.get(SESSIONS))) == 2
+
+
+def test_ending_all_others_leaves_api_tokens_alone(alice: Person) -> None:
+    """They are revoked by themselves."""
+    token = alice.post("/api/tokens", json={"name": "cron"}).get_json()["token"]
+    assert alice.delete(SESSIONS).status_code == 200
+    sent = alice.client.put("/api/upload/a.txt", data=b"hello", headers={"Authorization": f"Bearer {token}"})
+    assert sent.status_code == 200
+
+
 @pytest.mark.parametrize(
     ("agent", "shown"),
     [

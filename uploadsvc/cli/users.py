@@ -99,8 +99,7 @@ def seed() -> None:
 
 
 def _allowed(user: User) -> int:
-    quota: int = current_app.config["USER_QUOTA_BYTES"] if user.quota_bytes is None else user.quota_bytes
-    return quota
+    return user.account().quota(current_app.config["USER_QUOTA_BYTES"])
 
 
 def _read_password(from_stdin: bool) -> str:
