@@ -141,7 +141,7 @@ def test_an_ended_session_is_404(alice: Person, visitor: FlaskClient) -> None:
 def test_without_the_csrf_header_cookies_end_nothing(
     headers: dict[str, str], alice: Person, visitor: FlaskClient
 ) -> None:
-    """A13: as for every unsafe request; a list needs none."""
+    """B1: as for every unsafe request; a list needs none."""
     for path in (SESSIONS, f"{SESSIONS}/{current(alice)}", f"{SESSIONS}/{current(visitor)}"):
         answer = visitor.delete(path, headers=headers)
         assert (answer.status_code, answer.get_json()["error"]) == (401, "csrf_failed")
@@ -149,6 +149,7 @@ def test_without_the_csrf_header_cookies_end_nothing(
 
 
 def test_another_sites_page_ends_nothing(visitor: FlaskClient) -> None:
+    """B6: though its cookies and the CSRF header are good."""
     answer = visitor.delete(SESSIONS, headers=csrf(visitor) | {"Sec-Fetch-Site": "cross-site"})
     assert answer.status_code == 403
 
