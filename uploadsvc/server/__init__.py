@@ -12,6 +12,7 @@ import resource
 import signal
 import socket
 import time
+from contextvars import Context
 from typing import Any
 
 from flask import Flask
@@ -93,7 +94,8 @@ class Server(TcpWSGIServer):
     def run(self) -> None:
         """Serve until stopped; what has not finished by then leaves nothing behind."""
         self.task_dispatcher.start(self.adj.threads)
-        self.task_dispatcher.work()
+        # Without the context of the command that serves: Flask would take it for that of each request.
+        Context().run(self.task_dispatcher.work)
         for channel in list(self.active_channels.values()):
             channel.will_close = True  # ends a burst, and a thread that waits for a slow reader
             channel.handle_write()
