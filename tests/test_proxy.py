@@ -20,9 +20,12 @@ from tests.support.people import PASSWORD
 from tests.support.proxies import BEHIND, NAME, Fronted, caddy, nginx
 from tests.support.traces import left, open_files, requests_logged
 from tests.support.wire import CHUNKED, EXPECT, UPLOAD, Answer, Wire, chunk, head, upload_head
+from uploadsvc.config import SETTINGS
+from uploadsvc.intake import Limits
 
-LIMIT = 10 * 1024 * 1024  # MAX_FILE_BYTES
-MOST = 20 * LIMIT + 64 * 1024  # of one upload
+DEFAULTS = {setting.name: setting.cast(setting.default) for setting in SETTINGS if setting.name.startswith("MAX_")}
+LIMIT = DEFAULTS["MAX_FILE_BYTES"]
+MOST = Limits(file_bytes=LIMIT, files=DEFAULTS["MAX_FILES"]).request_bytes
 SMALL = 64 * 1024  # of everything else, for the proxy
 LOGIN = "/api/auth/login"
 JSON = {"Content-Type": "application/json"}
@@ -71,7 +74,7 @@ def line_of(headers: dict[str, str]) -> str:
     return f"Authorization: {headers['Authorization']}"
 
 
-def asked(front: Fronted, *arguments: Any) -> Answer:
+def asked(front: Live, *arguments: Any) -> Answer:
     """The answer to one request."""
     return Answer(*front.request(*arguments))
 
@@ -96,7 +99,7 @@ def accesses(by_nginx: Fronted) -> str:
     return (by_nginx.folder / "access.log").read_text()
 
 
-def logged(front: Fronted, request_id: str) -> dict[str, Any]:
+def logged(front: Live, request_id: str) -> dict[str, Any]:
     """The service's line about a request."""
 
     def found() -> list[dict[str, Any]]:
@@ -107,7 +110,7 @@ def logged(front: Fronted, request_id: str) -> dict[str, Any]:
     return line
 
 
-def sign_in(front: Fronted, email: str, password: str, headers: dict[str, str] | None = None) -> Answer:
+def sign_in(front: Live, email: str, password: str, headers: dict[str, str] | None = None) -> Answer:
     body = json.dumps({"email": email, "password": password}).encode()
     return asked(front, "POST", LOGIN, body, JSON | (headers or {}))
 
@@ -378,6 +381,29 @@ def test_plain_http_is_led_to_https(by_nginx: Fronted) -> None:
     assert refusal(asked(replace(by_nginx, tls=None), "GET", "/"), 400) == "bad_request"
 
 
+# --- Other proxies
+
+
+@pytest.mark.parametrize("path", ["/api/limits", "/api/upload", LOGIN])
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [("Proto", "https, http"), ("Proto", "gopher"), ("For", '"'), ("For", '1.2.3.4, "5.6'), ("For", 'a"b')],
+)
+def test_what_a_proxy_garbles_is_400(service: Live, header: str, value: str, path: str) -> None:
+    """P5, B10: in JSON, with an id that stands in a line of the log; nobody is taken for somebody else."""
+    headers = {f"X-Forwarded-{header}": value, "Host": NAME}
+    answer = Answer(*service.request("GET" if "limits" in path else "POST", path, b"{}", headers))
+    assert refusal(answer, 400) == "bad_request"
+    assert logged(service, answer.headers["x-request-id"])["status"] == 400
+
+
+@pytest.mark.parametrize("value", ["unknown", ":80", "[::1]:5", "_hidden", "1.2.3.4:55", "9.9.9.9, ,", "", "\xfc"])
+def test_an_address_that_is_none_crashes_nothing(service: Live, value: str) -> None:
+    """P5: it counts for sign-ins as the unknown, and the scheme may be written in capitals."""
+    headers = {"X-Forwarded-For": value, "X-Forwarded-Proto": "HTTPS", "Host": NAME}
+    assert sign_in(service, "nobody@example.com", f"wrong {value}", headers).status in {401, 429}
+
+
 # --- The service comes and goes
 
 
@@ -415,7 +441,10 @@ def test_a_restart_is_a_502_or_a_success_and_never_a_duplicate(
 
 
 def test_two_processes_behind_one_proxy_share_sessions_and_uploads(tmp_path: Path) -> None:
-    """P9: a session of either is one of both and ends in both; a key that one has seen is known to the other."""
+    """P9: a session of either is one of both and ends in both; a key that one has seen is known to the other.
+
+    When one is stopped nobody notices.
+    """
     services: list[Live] = []
     (tmp_path / "nginx").mkdir()
     try:
@@ -427,6 +456,9 @@ def test_two_processes_behind_one_proxy_share_sessions_and_uploads(tmp_path: Pat
             assert len({json.dumps(answer.json["files"]) for answer in uploads}) == 1
             assert asked(front, "POST", "/api/auth/logout", None, token).status == 200
             assert [asked(front, "GET", "/api/documents", None, token).status for _ in range(4)] == [401] * 4
+            services[0].stop()
+            assert [asked(front, "GET", "/healthz").status for _ in range(4)] == [200] * 4
+            assert front.upload(front.login())[0] == 200
         for service in services:
             seen = [line["status"] for line in service.lines if line["message"] == "request"]
             assert {200, 401} <= set(seen)

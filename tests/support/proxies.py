@@ -1,6 +1,5 @@
 """Reverse proxies: the samples in deploy/, run in front of a real `serve`; only addresses, ports and paths differ."""
 
-import getpass
 import http.client
 import os
 import socket
@@ -69,7 +68,7 @@ def nginx(folder: Path, *services: Live) -> Iterator[Fronted]:
     held.mkdir()
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     changes = {
-        "user www-data;": f"user {getpass.getuser()};",
+        "user www-data;": "user root;",
         "/run/nginx.pid": f"{folder}/nginx.pid",
         "/var/log/nginx/": f"{folder}/",
         "http {": "http {" + "".join(f"{kind}_temp_path {held}/{kind};" for kind in kinds),
