@@ -111,7 +111,7 @@ def is_upload(method: str, path: str) -> bool:
 
 def route_of(method: str) -> str:
     """Return the rule of an upload by `method`, as the log knows it: an address may hold a file's name."""
-    return UPLOAD_PATH if method == "POST" else f"{UPLOAD_PATH}/<path:filename>"
+    return UPLOAD_PATH if method == "POST" else f"{UPLOAD_PATH}/<rest:filename>"
 
 
 def _name_in_path(request: Request) -> str:
