@@ -1,11 +1,14 @@
-"""The operator's commands: `flask --app wsgi serve | users … | seed | sweep | verify`."""
+"""The operator's commands: `flask --app wsgi serve | users … | documents … | seed | sweep | verify | backup …`."""
 
 from flask import Blueprint
 
+from .backup import backup
+from .documents import documents
 from .maintenance import sweep, verify
+from .restore import restore
 from .serve import serve
 from .users import seed, users
 
 bp = Blueprint("commands", __name__, cli_group=None)
-for command in (serve, users, seed, sweep, verify):
+for command in (serve, users, documents, seed, sweep, verify, backup, restore):
     bp.cli.add_command(command)
