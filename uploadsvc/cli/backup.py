@@ -56,7 +56,7 @@ def _back_up(folder: Path) -> int:
     _keep_secret(folder)
     Manifest(snapshot.path.name, size, sha256, count, rfc3339(now())).write(folder)
     list(target.sweep(snapshot.paths, older_than=-math.inf))  # what no row names any more
-    click.echo(f"{count} documents in {folder}.")
+    click.echo(f"{count} documents are in the backup.")
     return damaged
 
 
@@ -97,11 +97,12 @@ def _claim(folder: Path) -> None:
     ours = own_secret(current_app.config["INSTANCE_PATH"] / IDENTITY).encode()
     if (folder / IDENTITY).exists():
         if (folder / IDENTITY).read_bytes() != ours:
-            raise click.ClickException(f"{folder} holds the backup of another instance.")
+            raise click.ClickException("DIR holds the backup of another instance.")
     elif {path.name for path in folder.iterdir()} - _COUNTS_AS_EMPTY:
-        raise click.ClickException(f"{folder} is neither empty nor a backup of this instance.")
+        raise click.ClickException("DIR is neither empty nor a backup of this instance.")
+    else:
+        copies.replace(folder / IDENTITY, ours)
     folder.chmod(0o700)
-    copies.replace(folder / IDENTITY, ours)
 
 
 def _keep_secret(folder: Path) -> None:

@@ -34,8 +34,10 @@ _user_option = click.option("--user", "email", metavar="EMAIL", help="Only the d
 def list_documents(email: str | None) -> None:
     """List the documents, newest last: id, time of the upload, bytes, owner and name, separated by tabs."""
     set_up()
+    with one_line_errors():
+        chosen = _chosen(email)
     owner_of = _owners()
-    for document in _chosen(email):
+    for document in chosen:
         told = (document.public_id, rfc3339(_time(document)), document.size, owner_of(document.user_id))
         click.echo("\t".join(printable(str(value)) for value in (*told, document.filename)))
 

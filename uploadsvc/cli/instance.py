@@ -70,7 +70,8 @@ def one_line_errors() -> Iterator[None]:
     except ApiError as error:
         raise click.ClickException(error.message) from error
     except OSError as error:
-        raise click.ClickException(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")) from error
+        where = f": {click.format_filename(error.filename)}" if error.filename else ""
+        raise click.ClickException(f"{error.strerror or error}{where}") from error
     except (sqlite3.Error, OperationalError) as error:
         raise click.ClickException(f"The database refused: {getattr(error, 'orig', error)}.") from error
 
@@ -78,7 +79,7 @@ def one_line_errors() -> Iterator[None]:
 def refuse_own_folder(folder: Path) -> None:
     """Stop with one line where what is to be written would mix with the uploads, or be served to everyone."""
     if any(folder.is_relative_to(path) for path in (current_app.config["UPLOADS_DIR"], ROOT / "web")):
-        raise click.ClickException(f"{folder} lies among the uploads, or in the folder that is served to everyone.")
+        raise click.ClickException("DIR lies among the uploads, or in the folder that is served to everyone.")
 
 
 def existing_user(email: str) -> User:

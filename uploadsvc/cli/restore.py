@@ -34,7 +34,7 @@ def restore(folder: Path, skip_damaged: bool) -> None:
     with one_line_errors(), locked("migrate.lock"):  # no other start or command meanwhile
         manifest = Manifest.read(folder)
         if manifest is None:
-            raise click.ClickException(f"There is no finished backup in {folder}.")
+            raise click.ClickException("There is no finished backup in DIR.")
         if db.session.scalar(select(User.id).limit(1)) or db.session.scalar(select(Document.id).limit(1)):
             raise click.ClickException("This instance has accounts already. Restore into a new INSTANCE_PATH.")
         db.session.remove()

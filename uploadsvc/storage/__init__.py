@@ -95,7 +95,12 @@ class LocalStorage:
         """Open a published file for reading; symbolic links are refused with OSError."""
         user_id, name = _parts(path)
         with self._folder(user_id) as folder:
-            return os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder), "rb")
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            return os.fdopen(descriptor, "rb")
+        except OSError:  # a folder
+            os.close(descriptor)
+            raise
 
     def delete(self, path: str) -> None:
         """Remove a published file; one that is gone already is as good as removed."""
