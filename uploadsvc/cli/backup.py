@@ -84,7 +84,7 @@ def _fetch(document: Document, target: LocalStorage) -> str | None:
             if not (sound and source.link(document.path, target)):
                 target.put_back(file, document.path, document.size, document.sha256)
     except OSError as error:
-        return error.strerror
+        return copies.fault(error)
     return None
 
 

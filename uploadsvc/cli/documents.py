@@ -51,8 +51,9 @@ def list_documents(email: str | None) -> None:
 def export(folder: Path, email: str | None, since: datetime | None) -> None:
     """Copy the files with their true names into DIR, a folder for each account.
 
-    Equal names are numbered: a.pdf, a (2).pdf. What an earlier export copied is recognised, anything else that lies
-    there is left alone. Every byte is compared with what was uploaded; what has changed is named, with exit code 1.
+    Equal names are numbered, oldest first: a.pdf, a (2).pdf. Characters that other systems refuse become "_". What an
+    earlier export copied is recognised, anything else that lies there is left alone. Every byte is compared with what
+    was uploaded; what has changed is named, with exit code 1.
     """
     set_up()
     refuse_own_folder(folder)
@@ -109,7 +110,7 @@ def _export(document: Document, home: Path, taken: dict[Path, int]) -> str:
     except OSError as error:
         if not is_kept(document):
             return _DELETED
-        complain(f"{document.path}: {error.strerror}")
+        complain(f"{document.path}: {copies.fault(error)}")
         return _DAMAGED
     return _COPIED
 

@@ -98,8 +98,6 @@ def _fault(document: Document) -> str | None:
     try:
         with current_app.extensions["storage"].open(document.path) as file:
             copies.check(file, document.size, document.sha256)
-    except FileNotFoundError:
-        return "the file is missing"
     except OSError as error:
-        return error.strerror or "the file cannot be read"
+        return copies.fault(error)
     return None

@@ -1,6 +1,7 @@
 """`restore`: a backup into an instance that holds nothing yet."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -31,19 +32,25 @@ def restore(folder: Path, skip_damaged: bool) -> None:
     was; one that was killed can be repeated.
     """
     set_up()
-    with one_line_errors(), locked("migrate.lock"):  # no other start or command meanwhile
+    with one_line_errors(), locked("migrate.lock"), _passing_snapshot() as snapshot:  # nothing else starts meanwhile
         manifest = Manifest.read(folder)
         if manifest is None:
             raise click.ClickException("There is no finished backup in DIR.")
         if db.session.scalar(select(User.id).limit(1)) or db.session.scalar(select(Document.id).limit(1)):
             raise click.ClickException("This instance has accounts already. Restore into a new INSTANCE_PATH.")
         db.session.remove()
-        with Snapshot(current_app.config["INSTANCE_PATH"] / "restoring.db") as snapshot:
-            try:
-                snapshot.discard()  # a killed one's
-                _restore(folder, manifest, snapshot, skip_damaged)
-            finally:
-                snapshot.discard()
+        _restore(folder, manifest, snapshot, skip_damaged)
+
+
+@contextmanager
+def _passing_snapshot() -> Iterator[Snapshot]:
+    """Lend a place for the backup's database on its way, where that of a killed restore may lie."""
+    with Snapshot(current_app.config["INSTANCE_PATH"] / "restoring.db") as snapshot:
+        snapshot.discard()
+        try:
+            yield snapshot
+        finally:
+            snapshot.discard()
 
 
 def _restore(folder: Path, manifest: Manifest, snapshot: Snapshot, skip_damaged: bool) -> None:
@@ -73,7 +80,7 @@ def _fetch_database(path: Path, manifest: Manifest, snapshot: Snapshot) -> None:
         with path.open("rb") as file:
             copies.copy(file, Staged(snapshot.path), manifest.size, manifest.sha256)
     except OSError as error:
-        raise click.ClickException(f"The backup's database is damaged: {error.strerror}.") from error
+        raise click.ClickException(f"The backup's database is damaged: {copies.fault(error)}.") from error
 
 
 def _refuse_strangers(target: LocalStorage, snapshot: Snapshot) -> None:
@@ -103,5 +110,5 @@ def _fetch(document: Document, source: LocalStorage, target: LocalStorage) -> st
         with source.open(document.path) as file:
             target.put_back(file, document.path, document.size, document.sha256)
     except OSError as error:
-        return error.strerror
+        return copies.fault(error)
     return None

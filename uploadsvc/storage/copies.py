@@ -21,9 +21,11 @@ def check(file: IO[bytes], size: int, sha256: str) -> None:
 
 def copy(file: IO[bytes], staged: Staged, size: int, sha256: str) -> None:
     """Write what `file` holds into `staged` and close that; raise as `check`, and what refuses the writing."""
-    while chunk := file.read(_CHUNK):
-        staged.write(chunk)
-    staged.close()
+    try:
+        while chunk := file.read(_CHUNK):
+            staged.write(chunk)
+    finally:
+        staged.close()
     _compare((staged.size, staged.sha256), (size, sha256))
 
 
@@ -39,6 +41,13 @@ def replace(path: Path, content: bytes) -> None:
     finally:
         staged.discard()
     sync_directory(path.parent)
+
+
+def fault(error: OSError) -> str:
+    """Return what is wrong with a stored file, for the line that names it."""
+    if isinstance(error, FileNotFoundError):
+        return "the file is missing"
+    return error.strerror or "the file cannot be read"
 
 
 def _compare(found: tuple[int, str], stored: tuple[int, str]) -> None:
