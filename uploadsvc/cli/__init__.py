@@ -1,4 +1,4 @@
-"""The operator's commands: `flask --app wsgi serve | users … | documents … | seed | sweep | verify | backup …`."""
+"""The operator's commands: `flask --app wsgi serve | users … | tokens … | documents … | seed | sweep | …`."""
 
 from flask import Blueprint
 
@@ -7,8 +7,9 @@ from .documents import documents
 from .maintenance import sweep, verify
 from .restore import restore
 from .serve import serve
+from .tokens import tokens
 from .users import seed, users
 
 bp = Blueprint("commands", __name__, cli_group=None)
-for command in (serve, users, documents, seed, sweep, verify, backup, restore):
+for command in (serve, users, tokens, documents, seed, sweep, verify, backup, restore):
     bp.cli.add_command(command)

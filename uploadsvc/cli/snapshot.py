@@ -63,13 +63,15 @@ class Snapshot:
                 document.delete(session)
 
     def upgrade(self) -> None:
-        """Bring the copy to today's schema; stop with one line when it is a later one's."""
+        """Bring the copy to today's schema; stop with one line where that cannot be, as of a later one."""
         config = current_app.extensions["migrate"].migrate.get_config()
         config.attributes["engine"] = self._engine
         try:
             command.upgrade(config, "head")
-        except CommandError as error:
-            raise click.ClickException(f"The backup is of a newer version of the service: {error}") from error
+        except (CommandError, RuntimeError) as error:
+            raise click.ClickException(
+                f"This version cannot use the backup's database, is it a newer one's? {error}"
+            ) from error
 
     def seal(self) -> tuple[int, str]:
         """Make the copy one file, on the disk, to be changed no more; return its size in bytes and its SHA-256."""
