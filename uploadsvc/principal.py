@@ -150,7 +150,7 @@ def _proof(app: Flask, request: Request) -> Credential:
     if token is not None:
         owner = token_owner(app.config["JWT_SECRET"], token)
         if owner is None:
-            raise Unauthorized("The API token is not valid.")
+            raise Unauthorized("The API token is not valid.", reason="invalid")
         return Credential(owner, float("inf"), token_hash=digest(token))
     with ExitStack() as stack:
         if not has_request_context():
@@ -172,7 +172,8 @@ def _api_token(request: Request) -> str | None:
     given = request.authorization
     password = (given.password if given else None) or ""
     if not password.startswith(TOKEN_PREFIX):
-        raise Unauthorized("The password of Basic authentication is an API token here, with any user name.")
+        message = "The password of Basic authentication is an API token here, with any user name."
+        raise Unauthorized(message, reason="invalid")
     return password
 
 
@@ -214,7 +215,7 @@ def _absent(_reason: str) -> Response:
 
 @jwt.invalid_token_loader
 def _invalid(_reason: str) -> Response:
-    return answer(Unauthorized("The token is not valid. Sign in again."))
+    return answer(Unauthorized("The token is not valid. Sign in again.", reason="invalid"))
 
 
 @jwt.expired_token_loader

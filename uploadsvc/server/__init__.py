@@ -18,7 +18,7 @@ from flask import Flask
 from waitress.server import TcpWSGIServer
 from waitress.wasyncore import dispatcher
 
-from .. import config, health
+from .. import config, health, telemetry
 from ..crew import Crew
 from ..throttle import network_of
 from ..uploads import upload_limits
@@ -65,13 +65,13 @@ class Server(TcpWSGIServer):
             clear_untrusted_proxy_headers=True,
             **_proxy_settings(app.config["TRUSTED_PROXY"]),
         )
-
         self.adj.send_bytes = self.adj.outbuf_overflow  # header and body in one send, at the end of the task
         self._application = self.application  # waitress has put its reading of the proxy's headers around ours
         self.application = self._believe_only_the_proxy
 
     def _believe_only_the_proxy(self, environ: dict[str, Any], start_response: Any) -> Any:
-        """Drop an X-Request-ID of anybody else's, while the peer's own address is still known."""
+        """Drop an X-Request-ID of anybody else's, while the peer's address and what a proxy says are still known."""
+        environ[telemetry.metrics.PROXIED] = telemetry.metrics.is_proxied(environ)
         if environ["REMOTE_ADDR"] != self.app.config["TRUSTED_PROXY"]:
             environ.pop("HTTP_X_REQUEST_ID", None)
         return self._application(environ, start_response)
@@ -172,6 +172,7 @@ class Server(TcpWSGIServer):
             self.stop(signal.SIGTERM, None)
         for channel in list(self.active_channels.values()):
             channel.check_deadlines()
+        telemetry.metrics.looked_at_server(len(self.task_dispatcher.queue), len(self.active_channels))
         super().maintenance(now)
 
 

@@ -12,7 +12,7 @@ from waitress.channel import HTTPChannel
 
 from .. import telemetry
 from ..throttle import network_of
-from ..uploads import StreamedReception
+from ..uploads import ROUTES, StreamedReception
 from .deadlines import Deadlines
 from .request import Request
 from .task import Task
@@ -225,7 +225,7 @@ class Channel(HTTPChannel):
             request.command,
             408 if self._late else 499,
             self.addr[0],
-            route=request.path if request.reception else "unmatched",
+            route=ROUTES[request.command] if request.reception else "unmatched",
             bytes_in=request.body_bytes_received,
             user_id=credential and credential.user_id,
             duration_ms=round((time.monotonic() - request.started) * 1000, 1),
