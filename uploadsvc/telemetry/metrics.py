@@ -47,7 +47,7 @@ _SPEED_BUCKETS = (*(64 * _KIB * 4**step for step in range(7)), 512 * _MIB)
 
 _request_seconds = _histogram(
     "http_request_duration_seconds",
-    "From a request's headers, of a broken-off one from its first byte, to its answer.",
+    "From a request's last byte to its answer, of one that broke off from its first byte.",
     ["method", "route", "status"],
     buckets=_REQUEST_BUCKETS,
 )
@@ -99,7 +99,7 @@ def _child(metric: Any, *labels: Any) -> Any:
 def _begin_at_zero() -> None:
     """Make the series that alerts ask for: Prometheus sees no increase in one that begins with its first event."""
     known: dict[Any, Iterable[str]] = {
-        _uploads: ("ok", "quota", "truncated", "suspicious", "storage_error", "insufficient_storage", "internal_error"),
+        _uploads: ("ok", "quota", "truncated", "suspicious", "storage_error", "insufficient_storage", "scan_failed"),
         _upload_bytes: ("ok",),
         _logins: _LOGIN_RESULT.values(),
         _token_rejections: ("invalid", "expired", "revoked", "csrf"),
