@@ -201,8 +201,10 @@ def _result(status: int, error: ApiError | None) -> str:
     """Return the one word for how an upload ended."""
     if status < 400:  # noqa: PLR2004 - RFC 9110 §15.5
         return "ok"
-    if error and (error.reason == "truncated" or _is_suspicious(error)):
-        return "truncated" if error.reason == "truncated" else "suspicious"
+    if error and error.reason == "truncated":
+        return "truncated"
+    if error and _is_suspicious(error):
+        return "suspicious"
     if status in _RESULT_BY_STATUS:
         return _RESULT_BY_STATUS[status]
     return _RESULT_BY_CODE.get(error.code, error.code) if error else "malformed"  # what Flask itself refuses
