@@ -14,7 +14,7 @@ from ..principal import Credential, prove
 from ..storage import Staged
 
 UPLOAD_PATH = "/api/upload"
-ROUTES = {"POST": UPLOAD_PATH, "PUT": f"{UPLOAD_PATH}/<path:filename>"}  # by method: an address holds a file's name
+ROUTES = {"POST": UPLOAD_PATH, "PUT": f"{UPLOAD_PATH}/<rest:filename>"}  # by method: an address holds a file's name
 _CHUNK = 64 * 1024  # bytes read at a time
 _Intake = Intake[Staged, Candidate] | RawIntake[Staged, Candidate]
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,64}")
