@@ -110,7 +110,8 @@ def test_a_backup_restores_to_an_equal_service(
         there.tokens = person.tokens
         assert shelf(there) == shelf(person), "the session goes on, with all its documents"
         assert uploaded(Person(app, person.email).login())
-    assert "restoring.db" not in lying(app.config["INSTANCE_PATH"])
+    for instance in (alice.app.config["INSTANCE_PATH"], app.config["INSTANCE_PATH"]):
+        assert not [name for name in lying(instance) if "in-progress" in name]
 
 
 def test_a_backup_is_private_and_links_what_it_can(alice: Person, folder: Path) -> None:
@@ -246,6 +247,8 @@ def test_a_backup_under_constant_uploads_restores_to_an_equal_service(
     """H10: what was promised before is in it, nothing in it lacks its bytes, and tokens of before go on."""
     live = start()
     headers = live.login()
+    origin = make_app(INSTANCE_PATH=str(live.instance), JWT_SECRET="")
+    token = done(origin, "tokens", "add", "admin@localhost", "script").strip()
     with Load(live, headers) as load:
         assert eventually(lambda: len(load.promised) > 20)
         for _ in range(2):
@@ -267,7 +270,9 @@ def test_a_backup_under_constant_uploads_restores_to_an_equal_service(
     for id_, sha256 in found.items():
         status, _, content = again.request("GET", f"/api/documents/{id_}/content", headers=headers)
         assert (status, hashlib.sha256(content).hexdigest(), sha256) == (200, load.promised[id_], load.promised[id_])
-    assert again.upload(headers)[0] == 200
+    assert again.upload({"Authorization": f"Bearer {token}"})[0] == 200
+    secrets = [(instance / "jwt_secret") for instance in (live.instance, again.instance)]
+    assert secrets[0].read_bytes() == secrets[1].read_bytes() and secrets[1].stat().st_mode & 0o777 == 0o600
 
 
 def test_a_document_deleted_while_the_backup_runs_is_not_in_it(
