@@ -1,6 +1,5 @@
 """Sign-in and sessions: login, refresh, verify-status, logout, password; the cookies; what every token must prove."""
 
-import logging
 import re
 import time
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from flask_jwt_extended import (
 from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException, NoAuthorizationError
 from jwt import InvalidTokenError
 
+from . import audit
 from .credentials import derive
 from .errors import (
     ApiError,
@@ -39,7 +39,6 @@ from .models import Session, User, now
 from .throttle import LoginThrottle
 
 bp = Blueprint("auth", __name__, url_prefix="/api/auth")
-security = logging.getLogger("uploadsvc.security")
 
 ACCESS_LIFE = timedelta(minutes=15)
 _USER_ID = re.compile(r"[0-9]{1,18}")
@@ -60,7 +59,7 @@ def login() -> Response:
     _end_former_session()
     session, jti = Session.start(user, request.user_agent.string)
     db.session.commit()
-    _tell("login_succeeded", user.id)
+    audit.tell("login_succeeded", user_id=user.id)
     body, refresh_token = _mint(session, jti)
     return _with_cookies(body | {"user": {"id": user.id, "email": user.email}}, refresh_token, session)
 
@@ -92,7 +91,7 @@ def logout() -> Response:
     claims = _session_to_end()
     if claims:
         Session.end(claims["sid"])
-        _tell("logout", g.user_id)
+        audit.tell("logout")
     response = jsonify(ok=True)
     unset_jwt_cookies(response)
     response.delete_cookie("csrf_token", **_cookie_options())
@@ -108,7 +107,7 @@ def password() -> Response:
     user.set_password(new, current_app.config["BCRYPT_ROUNDS"])
     user.end_sessions(but=get_jwt()["sid"])
     db.session.commit()
-    _tell("password_changed", user.id)
+    audit.tell("password_changed")
     return jsonify(ok=True)
 
 
@@ -119,7 +118,7 @@ def _checked(email: str, password: str) -> User:
         user = User.by_email(email)
         right = User.verify(user, password, current_app.config["BCRYPT_ROUNDS"])
     if user is None or not right:
-        _tell("login_failed", user.id if user else None, logging.WARNING)
+        audit.tell("login_failed", user_id=user.id if user else None)
         raise InvalidCredentials
     throttle.succeeded(address, email)
     g.user_id = user.id
@@ -134,12 +133,7 @@ def _end_former_session() -> None:
         except (ApiError, JWTExtendedException, InvalidTokenError):
             continue
         Session.end(claims["sid"])
-        _tell("session_replaced", int(claims["sub"]))
-
-
-def _tell(event: str, user_id: int | None, level: int = logging.INFO) -> None:
-    """Log a security event (ASVS 5.0 §16.3) by its stable name; README lists them all."""
-    security.log(level, event, extra={"user_id": user_id, "remote_addr": request.remote_addr})
+        audit.tell("session_replaced", user_id=int(claims["sub"]))
 
 
 def _strings(*names: str) -> list[str]:

@@ -3,15 +3,13 @@
 The refusals that may be an attack are security events (ASVS 5.0 §16.3).
 """
 
-import logging
 import re
 from typing import Any
 
 from flask import Flask, Request, Response, current_app, g, request
 
+from . import audit
 from .errors import ApiError, CrossSite, CsrfFailed, InternalError, TooManyRequests, Unauthorized, answer
-
-security = logging.getLogger("uploadsvc.security")
 
 REFUSAL = "uploadsvc.refusal"  # in the WSGI environment, from a server that refuses the request itself
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
@@ -49,9 +47,9 @@ def init_app(app: Flask) -> None:
 
 
 def refused(error: ApiError) -> Response:
-    """Log the security event that `error` is, without a name, and answer it."""
+    """Log the event that `error` is, and answer it."""
     event = next(name for kind, name in _EVENTS.items() if isinstance(error, kind))
-    security.warning(event, extra={"user_id": g.get("user_id"), "remote_addr": request.remote_addr})
+    audit.tell(event)
     return answer(error)
 
 

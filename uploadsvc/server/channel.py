@@ -225,6 +225,7 @@ class Channel(HTTPChannel):
             request.command,
             408 if self._late else 499,
             self.addr[0],
+            request.headers.get("TRACEPARENT", ""),
             route=request.path if request.reception else "unmatched",
             bytes_in=request.body_bytes_received,
             user_id=int(claims["sub"]) if claims else None,

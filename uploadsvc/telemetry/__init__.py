@@ -1,8 +1,8 @@
-"""What the operator sees: request ids, one log line a request, security events, faults."""
+"""What the operator sees: ids, one log line a request, who did what, faults."""
 
 from flask import Flask
 
-from . import faults, logs, requests
+from . import audit, faults, logs, requests
 from .requests import BYTES_IN, outside_app
 
 __all__ = ["BYTES_IN", "init_app", "outside_app"]
@@ -11,5 +11,6 @@ __all__ = ["BYTES_IN", "init_app", "outside_app"]
 def init_app(app: Flask) -> None:
     """Have every request numbered and logged, and every fault too."""
     logs.configure(app.config["LOG_LEVEL"], app.config["LOG_FORMAT"])
+    audit.init_app()
     requests.init_app(app)
     faults.init_app(app)

@@ -1,4 +1,4 @@
-"""One log line a request, and the id that all its lines bear."""
+"""One log line a request, and the ids that all its lines bear."""
 
 import logging
 import re
@@ -8,12 +8,16 @@ from typing import Any
 
 from flask import Flask, Response, current_app, g, request
 
-from .logs import request_id
+from .logs import NO_IDS, ids
 
 log = logging.getLogger("uploadsvc.request")
 
 BYTES_IN = "uploadsvc.bytes_in"  # in the WSGI environment, from a server that counts
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# Four fields, of which a version after 00 may have more; ff is no version, and noughts are no id.
+_TRACEPARENT = re.compile(
+    r"(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
+)
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -21,6 +25,7 @@ def init_app(app: Flask) -> None:
     """Number and log every request."""
     app.before_request(_begin)
     app.after_request(_end)
+    app.teardown_request(_forget)
 
 
 def _begin() -> None:
@@ -28,7 +33,17 @@ def _begin() -> None:
     trusted = bool(current_app.config["TRUSTED_PROXY"]) and _GIVEN_ID.fullmatch(given)
     g.request_id = given if trusted else uuid.uuid4().hex
     g.started = time.perf_counter()
-    request_id.set(g.request_id)
+    ids.set({"request_id": g.request_id} | _trace(request.headers.get("traceparent", "")))
+
+
+def _trace(traceparent: str) -> dict[str, str]:
+    """Return the trace id of a header that is valid (W3C Trace Context §3.2), of any other nothing."""
+    found = _TRACEPARENT.fullmatch(traceparent)
+    return {"trace_id": found[1]} if found else {}
+
+
+def _forget(_error: BaseException | None) -> None:
+    ids.set(NO_IDS)  # the thread has other lines to write
 
 
 def _end(response: Response) -> Response:
@@ -49,9 +64,9 @@ def _end(response: Response) -> Response:
     return response
 
 
-def outside_app(method: str, status: int, remote_addr: str, **fields: Any) -> str:
+def outside_app(method: str, status: int, remote_addr: str, traceparent: str = "", **fields: Any) -> str:
     """Log a request that ended before it reached the application; return the id to answer it with."""
     new_id = uuid.uuid4().hex
     fields = {"method": method if method in _METHODS else "OTHER", "route": "unmatched", "status": status} | fields
-    log.info("request", extra=fields | {"remote_addr": remote_addr, "request_id": new_id})
+    log.info("request", extra=fields | {"remote_addr": remote_addr, "request_id": new_id} | _trace(traceparent))
     return new_id

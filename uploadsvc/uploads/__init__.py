@@ -1,11 +1,10 @@
 """Uploads: what the intake received becomes files and rows, all of them or none."""
 
-import logging
-
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from flask_jwt_extended.internal_utils import verify_token_not_blocklisted
 from sqlalchemy.exc import IntegrityError
 
+from .. import audit
 from ..credentials import new_id
 from ..errors import ClientClosedRequest, IdempotencyMismatch, UnsupportedType
 from ..extensions import db
@@ -19,7 +18,6 @@ from .reception import Reception, StreamedReception, upload_limits
 __all__ = ["RECEPTION", "UPLOAD_PATH", "StreamedReception", "upload_limits"]
 
 bp = Blueprint("uploads", __name__, url_prefix="/api")
-security = logging.getLogger("uploadsvc.security")
 
 UPLOAD_PATH = "/api/upload"
 RECEPTION = "uploadsvc.reception"  # in the WSGI environment
@@ -50,7 +48,7 @@ def upload() -> Response:
         received, key = reception.finish(), request.headers.get("Idempotency-Key")
         return _answer(_first_result(received, key) or _store(received, key))
     except UnsupportedType:
-        security.warning("file_refused", extra={"user_id": g.get("user_id")})
+        audit.tell("file_refused")
         raise
     finally:
         reception.close()
@@ -93,6 +91,8 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
         if isinstance(error, IntegrityError) and (first := _first_result(received, key)):  # the other was faster
             return first
         raise
+    ids, size = [row["public_id"] for row in rows], sum(row["size"] for row in rows)
+    audit.tell("uploaded", documents=ids, files=len(ids), bytes=size)
     return rows
 
 
