@@ -23,4 +23,9 @@ def _asker() -> dict[str, Any]:
     """Return who asks; a command is run by whoever may, and its `user_id` is the account it is about."""
     if not has_request_context():
         return {"user_id": None, "token_id": None, "remote_addr": None, "by": "command"}
-    return {"user_id": g.get("user_id"), "token_id": None, "remote_addr": request.remote_addr}
+    principal = g.get("principal")
+    return {
+        "user_id": principal and principal.user_id,
+        "token_id": principal and principal.token_id,
+        "remote_addr": request.remote_addr,
+    }
