@@ -12,6 +12,7 @@ import resource
 import signal
 import socket
 import time
+from contextvars import Context
 from typing import Any
 
 from flask import Flask
@@ -200,7 +201,8 @@ def run(app: Flask, listener: socket.socket, supervisor: int | None = None) -> N
     server = Server(app, listener, supervisor)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.stop)
-    server.run()
+    # This thread answers too. In the context of the command its requests would all share one `g` and one session.
+    Context().run(server.run)
 
 
 def _proxy_settings(proxy: str) -> dict[str, Any]:
