@@ -30,10 +30,6 @@ def of(person: Person, event: str, **fields: Any) -> dict[str, Any]:
     return {"event": event} | who | fields
 
 
-def by_command(event: str, user_id: int) -> dict[str, Any]:
-    return {"event": event, "user_id": user_id, "token_id": None, "remote_addr": None, "by": "command"}
-
-
 def stored(person: Person, *names: str) -> list[str]:
     """Upload files of these names; return their documents' ids."""
     answer = person.send(multipart(*(part(filename=name, content=PDF) for name in names)))
@@ -135,25 +131,42 @@ def test_nobody_is_told_of_what_a_stranger_did(app: Flask, caplog: pytest.LogCap
     ]
 
 
-COMMANDS = [
-    ("users add bob@example.com --password-stdin", ["account_added"], 2),
-    ("users passwd alice@example.com --password-stdin", ["password_changed"], 1),
-    ("users disable alice@example.com", ["account_disabled"], 1),
-    ("seed", ["account_added"], 2),
-    ("users list", [], None),
-    ("users add alice@example.com --password-stdin", [], None),
-    ("users disable nobody@example.com", [], None),
+COMMANDS: list[tuple[str, dict[str, Any]]] = [
+    ("users add bob@example.com --password-stdin", {"event": "account_added", "user_id": 2}),
+    ("users passwd alice@example.com --password-stdin", {"event": "password_changed", "user_id": 1}),
+    ("users disable alice@example.com", {"event": "account_disabled", "user_id": 1}),
+    ("users enable alice@example.com", {"event": "account_enabled", "user_id": 1}),
+    ("users quota alice@example.com 5000", {"event": "quota_changed", "user_id": 1, "quota_bytes": 5000}),
+    ("seed", {"event": "account_added", "user_id": 2}),
+    ("tokens add alice@example.com cron", {"event": "token_created", "user_id": 1, "target_token_id": 2}),
+    ("tokens revoke 1", {"event": "token_revoked", "user_id": 1, "target_token_id": 1}),
 ]
 
 
-@pytest.mark.parametrize(("command", "events", "user_id"), COMMANDS, ids=[command for command, *_ in COMMANDS])
+@pytest.mark.parametrize(("command", "told"), COMMANDS, ids=[command for command, _ in COMMANDS])
 def test_a_command_is_told_with_the_account_that_it_changed(
-    command: str, events: list[str], user_id: int, alice: Person, caplog: pytest.LogCaptureFixture
+    command: str, told: dict[str, Any], alice: Person, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """From no address, and only when it changed something."""
+    """It came from no address and by no token."""
+    script_of(alice, "full")
+    caplog.clear()
+    done = alice.app.test_cli_runner().invoke(args=command.split(), input="another-passphrase\n")
+    assert done.exit_code == 0, done.output
+    assert trail(caplog) == [told | {"token_id": None, "remote_addr": None, "by": "command"}]
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["users list", "tokens list", "users add alice@example.com --password-stdin", "users disable nobody@example.com"]
+    + ["users quota alice@example.com many", "tokens add nobody@example.com cron", "tokens revoke 9"],
+)
+def test_a_command_that_changed_nothing_is_not_told(
+    command: str, alice: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A refusal is one line to whoever typed it, and none of the log."""
     caplog.clear()
     alice.app.test_cli_runner().invoke(args=command.split(), input="another-passphrase\n")
-    assert trail(caplog) == [by_command(event, user_id) for event in events]
+    assert trail(caplog) == [] and not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])

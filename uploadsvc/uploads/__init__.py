@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from sqlalchemy.exc import IntegrityError
+from werkzeug.routing import BaseConverter
 
 from .. import audit
 from ..credentials import new_id
@@ -23,8 +24,17 @@ bp = Blueprint("uploads", __name__, url_prefix="/api")
 RECEPTION = "uploadsvc.reception"  # in the WSGI environment
 
 
+class RestOfAddress(BaseConverter):
+    """All that follows, slashes too, and nothing too: what is wrong with it, the reception tells."""
+
+    part_isolating = False
+    regex = r"[\s\S]*"
+    weight = 200  # as Werkzeug's own path: after everything that is more exact
+
+
 def init_app(app: Flask) -> None:
     """Register the routes."""
+    app.url_map.converters["rest"] = RestOfAddress
     app.extensions["open_uploads"] = OpenUploads(app.config["USER_UPLOADS"])
     app.register_blueprint(bp)
 
@@ -43,8 +53,7 @@ def limits() -> Response:
 
 
 @bp.post("/upload")
-@bp.put("/upload/<path:filename>")
-@bp.put("/upload/", defaults={"filename": ""}, strict_slashes=False)
+@bp.put("/upload/<rest:filename>")
 def upload(filename: str = "") -> Response:
     """Store the files of a multipart/form-data body, or of a PUT the one that is its body, or answer a repeat.
 
