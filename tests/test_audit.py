@@ -157,8 +157,15 @@ def test_a_command_is_told_with_the_account_that_it_changed(
 
 @pytest.mark.parametrize(
     "command",
-    ["users list", "tokens list", "users add alice@example.com --password-stdin", "users disable nobody@example.com"]
-    + ["users quota alice@example.com many", "tokens add nobody@example.com cron", "tokens revoke 9"],
+    [
+        "users list",
+        "tokens list",
+        "users add alice@example.com --password-stdin",
+        "users disable nobody@example.com",
+        "users quota alice@example.com many",
+        "tokens add nobody@example.com cron",
+        "tokens revoke 9",
+    ],
 )
 def test_a_command_that_changed_nothing_is_not_told(
     command: str, alice: Person, caplog: pytest.LogCaptureFixture

@@ -11,9 +11,10 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from tests.support.bodies import PDF, multipart, part
 from tests.support.engines import BASE, ROOT, Live, free_port
 from tests.support.people import PASSWORD, Person, add_user
 from tests.support.traces import state
-from uploadsvc import config, create_app
+from uploadsvc import config, create_app, health
 from uploadsvc.extensions import db
 from uploadsvc.models import Document
 
@@ -376,6 +377,9 @@ def test_the_schema_can_be_taken_down_and_up_again(app: Flask) -> None:
 # --- health ---------------------------------------------------------------------------------------------------------
 
 
+CHECKS = ("not_draining", "database", "schema", "storage")
+
+
 def ready(app: Flask) -> tuple[int, dict[str, bool]]:
     client = app.test_client()
     assert client.get("/healthz").get_json() == {"ok": True}
@@ -462,6 +466,77 @@ def test_readiness_costs_a_few_times_what_liveness_costs(app: Flask) -> None:
             assert client.get(path).status_code == 200
             times.append(time.process_time() - begun)
     assert min(spent["/readyz"]) < 6 * min(spent["/healthz"])
+
+
+def asked_in_vain() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "readiness"]
+
+
+@contextmanager
+def exclusive_lock(app: Flask) -> Iterator[None]:
+    """Another process keeps even readers out: in WAL only an exclusive locking mode does."""
+    with app.app_context():
+        db.engine.dispose()
+    with closing(sqlite3.connect(app.config["INSTANCE_PATH"] / "app.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        connection.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+@contextmanager
+def every_connection_taken(app: Flask) -> Iterator[None]:
+    with app.app_context(), ExitStack() as held:
+        options = app.config["SQLALCHEMY_ENGINE_OPTIONS"]
+        for _ in range(options["pool_size"] + options["max_overflow"]):
+            held.enter_context(db.engine.connect())
+        yield
+
+
+@pytest.mark.parametrize("held", [exclusive_lock, every_connection_taken])
+def test_a_database_that_hangs_does_not_hang_the_probe(held: Callable[[Flask], Any], app: Flask) -> None:
+    """The answer is there while its question still waits; whoever asks again meanwhile begins no other."""
+    with held(app):
+        for _ in range(2):
+            status, checks = ready(app)
+            assert status == 503 and {name for name, ok in checks.items() if not ok} == {"database", "schema"}
+            assert len(asked_in_vain()) == 1
+    until(lambda: not asked_in_vain())
+    assert ready(app)[0] == 200
+
+
+def test_storage_that_hangs_does_not_hang_the_probe(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file server that is away holds whoever looks at it."""
+    back = threading.Event()
+    monkeypatch.setattr(app.extensions["storage"], "check", lambda: back.wait(30))
+    status, checks = ready(app)
+    assert status == 503 and {name for name, ok in checks.items() if not ok} == {"storage"}
+    assert len(asked_in_vain()) == 1
+    back.set()
+    until(lambda: not asked_in_vain())
+
+
+def test_whoever_writes_keeps_nobody_from_being_ready(app: Flask) -> None:
+    """In WAL readers pass a writer, also one of another process."""
+    with closing(sqlite3.connect(app.config["INSTANCE_PATH"] / "app.db", isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        assert ready(app)[0] == 200
+
+
+def test_a_server_that_stops_is_alive_and_not_ready(app: Flask) -> None:
+    health.draining(app).set()
+    status, checks = ready(app)
+    assert status == 503 and {name for name, ok in checks.items() if not ok} == {"not_draining"}
+
+
+def test_probes_are_never_throttled_and_tell_no_more_than_they_must(app: Flask) -> None:
+    """Whoever is refused for a flood of tries is still told that the service is ready: no version, no host."""
+    client = app.test_client()
+    for _ in range(11):
+        answer = client.post("/api/auth/login", json={"email": "a@example.com", "password": "something-wrong"})
+    assert answer.status_code == 429
+    for path, body in (("/healthz", {"ok": True}), ("/readyz", {"ok": True, "checks": dict.fromkeys(CHECKS, True)})):
+        assert [client.get(path).status_code for _ in range(100)] == [200] * 100
+        assert client.get(path).get_json() == body
 
 
 def test_a_full_disk_is_not_ready(make_app: Callable[..., Flask]) -> None:
