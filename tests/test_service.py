@@ -118,6 +118,7 @@ BAD = {
     "BCRYPT_ROUNDS": ["3", "17", "twelve"],
     "LOG_LEVEL": ["LOUD", "info"],
     "LOG_FORMAT": ["xml"],
+    "SENTRY_DSN": ["https://sentry.example.org/1", "key@host/1", "https://key@host", "https://key@host/x"],
     "PUBLIC_URL": ["files.example.org", "https://a.test/path", "ftp://a.test", "https://", "https://a.test/"],
     "FRONTEND_URL": ["*", "null", "https://a.test/", "https://a.test, *", "a.test", r"https://.*\.test"],
     "TRUSTED_PROXY": ["*", "10.0.0.0/8", "nginx", "10.0.0.1,10.0.0.2", "127.0.0.1:80"],

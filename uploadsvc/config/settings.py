@@ -66,6 +66,12 @@ def _email(text: str) -> str:
     return text
 
 
+def _dsn(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^\s/@]+@[^\s/@]+/(?:[^\s?#]+/)?\d+", text):
+        raise ValueError("must be a DSN such as https://KEY@HOST/PROJECT")
+    return text
+
+
 def _sqlite(text: str) -> str:
     if (text and not re.match(r"sqlite:///.", text)) or ":memory:" in text:
         raise ValueError("must be sqlite:/// and the path of a file")
@@ -107,4 +113,5 @@ SETTINGS = (
     Setting("BCRYPT_ROUNDS", "12", _whole(4, 16), "the cost of a password check: 12 is a fifth of a second"),
     Setting("LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "the least important line to log"),
     Setting("LOG_FORMAT", "json", _one_of("json", "text"), "json for machines, text for people"),
+    Setting("SENTRY_DSN", "", _dsn, "where faults are sent, without what users sent; needs the extra `sentry`"),
 )

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from . import audit, faults, logs, requests
+from . import audit, faults, logs, requests, sentry
 from .requests import BYTES_IN, outside_app
 
 __all__ = ["BYTES_IN", "init_app", "outside_app"]
@@ -11,6 +11,7 @@ __all__ = ["BYTES_IN", "init_app", "outside_app"]
 def init_app(app: Flask) -> None:
     """Have every request numbered and logged, and every fault too."""
     logs.configure(app.config["LOG_LEVEL"], app.config["LOG_FORMAT"])
+    sentry.init_app(app.config["SENTRY_DSN"])
     audit.init_app()
     requests.init_app(app)
     faults.init_app(app)
