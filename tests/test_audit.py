@@ -9,7 +9,6 @@ import pytest
 from flask import Flask
 
 from tests.support.bodies import PDF, multipart, part
-from tests.support.clock import eventually
 from tests.support.engines import Live
 from tests.support.people import Person
 
@@ -198,18 +197,3 @@ def test_the_trail_of_a_server_leads_to_the_requests_and_tells_no_name(
         [told] = [line for line in logged if event in line]
         assert status == 200 and document["id"] in told and sent["x-request-id"] in told
     assert not [line for line in logged if TELLTALE in line]
-
-
-def test_a_put_that_its_client_broke_off_tells_no_name(start: Callable[..., Live]) -> None:
-    """The name stands in the path, and 499 is logged by the server, which has routed nothing yet."""
-    live = start()
-    token = live.login()["Authorization"]
-    head = (
-        f"PUT /api/upload/{TELLTALE}.pdf HTTP/1.1\r\nHost: a\r\nAuthorization: {token}\r\nContent-Length: 999\r\n\r\n"
-    )
-    with live.connect() as connection:
-        connection.sendall(head.encode() + PDF)
-    assert eventually(lambda: any(x.get("status") == 499 for x in live.lines))
-    [line] = [x for x in live.lines if x.get("status") == 499]
-    assert (line["route"], line["user_id"]) == ("/api/upload/<path:filename>", 1)
-    assert TELLTALE not in live.log.read_text()

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from .settings import ROOT, SETTINGS, utf8
 
-__all__ = ["ROOT", "SETTINGS", "ConfigError", "check", "flask_settings", "load", "security_headers"]
+__all__ = ["ROOT", "SETTINGS", "ConfigError", "check", "flask_settings", "load", "own_secret", "security_headers"]
 
 _MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its output
 _SAMPLE_SECRETS = {"your-secret-key", "change-me"}
@@ -40,7 +40,7 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         instance.mkdir(mode=0o700, parents=True, exist_ok=True)
         config["UPLOADS_DIR"].mkdir(mode=0o700, parents=True, exist_ok=True)
         (config["UPLOADS_DIR"] / ".staging").mkdir(mode=0o700, exist_ok=True)
-        config["JWT_SECRET"] = config["JWT_SECRET"] or _own_secret(instance / "jwt_secret")
+        config["JWT_SECRET"] = config["JWT_SECRET"] or own_secret(instance / "jwt_secret")
     except OSError as error:
         _stop("INSTANCE_PATH", f"or UPLOADS_DIR cannot be written: {error.strerror} ({error.filename})")
     check(config)
@@ -107,8 +107,8 @@ def security_headers(config: Mapping[str, Any]) -> dict[str, str]:
     return headers
 
 
-def _own_secret(path: Path) -> str:
-    """Return the instance's secret, made at the first start; of two starts at once one makes it."""
+def own_secret(path: Path) -> str:
+    """Return what is the instance's alone, made at the first start; of two starts at once one makes it."""
     if not path.exists():
         draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         draft.touch(mode=0o600, exist_ok=False)

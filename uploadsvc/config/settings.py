@@ -108,6 +108,7 @@ SETTINGS = (
     Setting("THREADS", "4", _whole(2, 256), "requests answered at once; one is always kept from password checks"),
     Setting("WORKERS", "1", _whole(1, 64), "processes on the one socket: when a core is busy and others idle"),
     Setting("DRAIN_SECONDS", "30", _whole(0, 3600), "time for running uploads to finish when the service is stopped"),
+    Setting("VERIFY_HOURS", "24", _whole(0, 8760), "hours between checks of every stored byte by `serve`; 0: none"),
     Setting("ADMIN_EMAIL", "admin@localhost", _email, "the account that the first start makes"),
     Setting("ADMIN_PASSWORD", "", str, "its password; default: random, printed once"),
     Setting("BCRYPT_ROUNDS", "12", _whole(4, 16), "the cost of a password check: 12 is a fifth of a second"),

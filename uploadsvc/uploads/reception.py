@@ -104,14 +104,14 @@ def upload_limits(config: Config) -> Limits:
     return Limits(file_bytes=config["MAX_FILE_BYTES"], files=config["MAX_FILES"])
 
 
-def route_of(method: str) -> str:
-    """Return the route of an upload that never came to be routed: for the log, which tells no name."""
-    return UPLOAD_PATH if method == "POST" else f"{UPLOAD_PATH}/<path:filename>"
-
-
 def is_upload(method: str, path: str) -> bool:
     """Tell whether a request is an upload, by its method and its decoded path."""
     return path == UPLOAD_PATH if method == "POST" else method == "PUT" and path.startswith(f"{UPLOAD_PATH}/")
+
+
+def route_of(method: str) -> str:
+    """Return the rule of an upload by `method`, as the log knows it: an address may hold a file's name."""
+    return UPLOAD_PATH if method == "POST" else f"{UPLOAD_PATH}/<rest:filename>"
 
 
 def _name_in_path(request: Request) -> str:
