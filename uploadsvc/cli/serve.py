@@ -34,4 +34,5 @@ def serve(inherited_socket: int | None) -> None:
         server.run(app, listener)
         return
     log.warning("each worker counts sign-in tries for itself, so WORKERS multiplies the limits")
-    workers.supervise(listener, app.config["WORKERS"], app.config["DRAIN_SECONDS"])
+    folder = app.config["INSTANCE_PATH"] / "metrics"
+    workers.supervise(listener, app.config["WORKERS"], app.config["DRAIN_SECONDS"], folder)

@@ -9,9 +9,20 @@ from typing import Any, NoReturn
 
 from .settings import ROOT, SETTINGS, utf8
 
-__all__ = ["ROOT", "SETTINGS", "ConfigError", "check", "flask_settings", "load", "own_secret", "security_headers"]
+__all__ = [
+    "ROOT",
+    "SETTINGS",
+    "ConfigError",
+    "check",
+    "flask_settings",
+    "load",
+    "own_secret",
+    "security_headers",
+    "worker_environment",
+]
 
 _MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its output
+_METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's own: it is read before any setting of ours
 _SAMPLE_SECRETS = {"your-secret-key", "change-me"}
 
 
@@ -36,6 +47,7 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     instance: Path = config["INSTANCE_PATH"]
     config["UPLOADS_DIR"] = config["UPLOADS_DIR"] or instance / "uploads"
     config["DATABASE_URL"] = config["DATABASE_URL"] or f"sqlite:///{instance / 'app.db'}"
+    config["METRICS_FOLDER"] = os.environ.get(_METRICS_FOLDER, "")
     try:
         instance.mkdir(mode=0o700, parents=True, exist_ok=True)
         config["UPLOADS_DIR"].mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -60,6 +72,11 @@ def check(config: Mapping[str, Any]) -> None:
         _stop("SENTRY_DSN", "needs the extra `sentry`: .venv/bin/pip install 'sentry-sdk>=2,<3'")
     if not database.parent.is_dir():
         _stop("DATABASE_URL", f"names a folder that does not exist: {database.parent}")
+
+
+def worker_environment(metrics_folder: Path) -> dict[str, str]:
+    """Return the environment of a worker: ours, and the folder where all workers keep their figures."""
+    return os.environ | {_METRICS_FOLDER: str(metrics_folder)}
 
 
 def flask_settings(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,6 +57,10 @@ class LocalStorage:
         """
         return Reservation(self._room, size)
 
+    def free_bytes(self) -> int:
+        """Return the room that is left on the filesystem, without what only root may use."""
+        return self._room.free()
+
     def check(self) -> None:
         """Raise unless files can be written here, without writing one (readiness)."""
         self._room.promise(0)

@@ -1,11 +1,11 @@
-"""What the operator sees: ids, one log line a request, who did what, faults."""
+"""What the operator sees: ids, one log line a request, who did what, faults, figures."""
 
 from flask import Flask
 
-from . import audit, faults, logs, requests, sentry
+from . import audit, database, faults, logs, metrics, requests, sentry
 from .requests import BYTES_IN, outside_app
 
-__all__ = ["BYTES_IN", "init_app", "outside_app"]
+__all__ = ["BYTES_IN", "database", "init_app", "metrics", "outside_app"]
 
 
 def init_app(app: Flask) -> None:
