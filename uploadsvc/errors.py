@@ -92,6 +92,17 @@ class UnsupportedType(ApiError):
     """RFC 9110 §15.5.16: a type outside the list, or content that is not what the name says."""
 
     status, code = 415, "unsupported_type"
+    reason = "type"  # of the refusal, for the log
+
+
+class MalwareFound(UnsupportedType):
+    """The scanner knows the content; by which name is for the log alone, lest a sender tries until nothing is found."""
+
+    reason = "malware"
+
+    def __init__(self, message: str, signature: str) -> None:
+        super().__init__(message)
+        self.signature = signature
 
 
 class HeadersTooLong(ApiError):
@@ -147,6 +158,18 @@ class Busy(ApiError):
 
     def __init__(self) -> None:
         super().__init__("The server is busy. Nothing was changed; try again in a few seconds.", {"Retry-After": "5"})
+
+
+class ScanFailed(ApiError):
+    """RFC 9110 §15.6.4: the scanner for malware gave no verdict, and nothing passes without one."""
+
+    status, code = 503, "scan_failed"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            "The upload could not be checked for malware. Nothing was stored; try again in a while.",
+            {"Retry-After": str(retry_after)},
+        )
 
 
 class InsufficientStorage(ApiError):
