@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, request, send_from_directory
 
-from . import auth, cli, config, documents, errors, extensions, guard, models, telemetry, uploads
+from . import auth, cli, config, documents, errors, extensions, guard, health, models, telemetry, uploads
 from .storage import LocalStorage
 
 __all__ = ["create_app", "models"]
@@ -27,6 +27,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     auth.init_app(app)
     uploads.init_app(app)
     app.register_blueprint(documents.bp)
+    health.init_app(app)
     app.register_blueprint(cli.bp)
     _serve_client(app, config.ROOT / "web")
     _set_headers(app, config.security_headers(settings))

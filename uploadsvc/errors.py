@@ -178,6 +178,16 @@ class InsufficientStorage(ApiError):
     status, code = 507, "insufficient_storage"
 
 
+class QuotaExceeded(InsufficientStorage):
+    """The account keeps as much as it may, or the upload is larger than what is left; all sizes in bytes."""
+
+    code = "quota_exceeded"
+
+    def __init__(self, size: int, quota: int, used: int) -> None:
+        left = max(0, quota - used)
+        super().__init__(f"Of your {quota} bytes {left} are left, and this upload has {size}. Nothing was stored.")
+
+
 _SENTENCES = {404: "There is nothing at this address.", 405: "This address does not take that method."}
 _CODES = {error.status: error.code for error in (BadRequest, Unauthorized, NotFound, TooLarge, UnsupportedType)}
 

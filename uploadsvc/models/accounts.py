@@ -4,12 +4,12 @@ import logging
 import re
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, String, bindparam, select, update
+from sqlalchemy import BigInteger, ForeignKey, String, bindparam, func, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import credentials
 from ..credentials import derive, digest, new_id
-from ..errors import BadRequest, SessionEnded
+from ..errors import BadRequest, QuotaExceeded, SessionEnded
 from ..extensions import connection, db
 from .clock import now
 
@@ -29,6 +29,8 @@ class User(db.Model):  # type: ignore[name-defined]
     password_hash: Mapped[str] = mapped_column(String(60))
     is_active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
+    quota_bytes: Mapped[int | None] = mapped_column(BigInteger)  # None: as configured; 0: no quota
+    used_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
     @staticmethod
     def normalise(email: str) -> str:
@@ -72,6 +74,23 @@ class User(db.Model):  # type: ignore[name-defined]
         if credentials.cost(user.password_hash) < rounds:
             user.password_hash = credentials.hashed(password, rounds)
         return True
+
+    @staticmethod
+    def charge(user_id: int, size: int, quota: int) -> None:
+        """Count `size` bytes as kept, in the caller's transaction, which decides races; raise QuotaExceeded.
+
+        `quota`, in bytes, holds for an account without one of its own; 0 is none.
+        """
+        charged = connection().execute(_CHARGE, {"user_id": user_id, "more": size, "quota": quota})
+        if not charged.rowcount:
+            kept = connection().execute(_KEPT, {"user_id": user_id}).one()
+            raise QuotaExceeded(size, quota if kept.quota_bytes is None else kept.quota_bytes, kept.used_bytes)
+
+    @staticmethod
+    def discharge(user_id: int, size: int) -> None:
+        """Count `size` bytes as kept no longer, in the session's transaction."""
+        less = update(User).where(User.id == user_id).values(used_bytes=User.used_bytes - size)
+        db.session.execute(less, execution_options={"synchronize_session": False})
 
     def end_sessions(self, but: str | None = None) -> None:
         """End every session of the user, save the one with the id `but`."""
@@ -148,3 +167,10 @@ _ALIVE = (
     .where(Session.id == bindparam("sid"), Session.user_id == bindparam("user_id"), User.is_active)
     .where(Session.revoked_at.is_(None), Session.expires_at > bindparam("now"))
 )
+_QUOTA = func.coalesce(User.quota_bytes, bindparam("quota"))
+_CHARGE = (
+    update(User.__table__)
+    .where(User.id == bindparam("user_id"), or_(_QUOTA == 0, User.used_bytes + bindparam("more") <= _QUOTA))
+    .values(used_bytes=User.used_bytes + bindparam("more"))
+)
+_KEPT = select(User.quota_bytes, User.used_bytes).where(User.id == bindparam("user_id"))

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from ..credentials import new_id
 from ..extensions import connection, db, release_connection
+from .accounts import User
 from .clock import now, rfc3339
 
 Row = dict[str, Any]  # by the names of the columns
@@ -36,6 +37,7 @@ class Document(db.Model):  # type: ignore[name-defined]
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_id)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    token_id: Mapped[int | None] = mapped_column(ForeignKey("api_tokens.id"))
     filename: Mapped[str] = mapped_column(String(255))
     path: Mapped[str] = mapped_column(String(512))
     content_type: Mapped[str] = mapped_column(String(127))
@@ -72,9 +74,14 @@ class Document(db.Model):  # type: ignore[name-defined]
         return hashlib.sha256(json.dumps(list(files)).encode()).hexdigest()
 
     @staticmethod
-    def store(rows: list[Row]) -> None:
-        """Insert one upload's rows and commit; in plain SQL, for the unit of work costs three times as much."""
+    def store(rows: list[Row], quota: int) -> None:
+        """Insert one upload's rows within the owner's quota and commit; raise QuotaExceeded.
+
+        `quota`, in bytes, is that of accounts without one of their own; 0 is none. It is plain SQL, for the unit of
+        work costs three times as much.
+        """
         try:
+            User.charge(rows[0]["user_id"], sum(row["size"] for row in rows), quota)
             connection().execute(_INSERT, rows)
             connection().commit()
         finally:
@@ -85,6 +92,8 @@ class Document(db.Model):  # type: ignore[name-defined]
         if self.idempotency_key:
             self._pass_on_fields()
         deleted = db.session.execute(delete(Document).where(Document.id == self.id))
+        if deleted.rowcount:  # type: ignore[attr-defined]
+            User.discharge(self.user_id, self.size)
         db.session.commit()
         return bool(deleted.rowcount)  # type: ignore[attr-defined]
 

@@ -18,7 +18,7 @@ from flask import Flask
 from waitress.server import TcpWSGIServer
 from waitress.wasyncore import dispatcher
 
-from .. import config, telemetry
+from .. import config, health
 from ..crew import Crew
 from ..throttle import network_of
 from ..uploads import upload_limits
@@ -85,7 +85,7 @@ class Server(TcpWSGIServer):
         """Let running requests finish within DRAIN_SECONDS; a second Ctrl-C ends at once."""
         if not self.draining:
             self._stop_by = time.monotonic() + self.app.config["DRAIN_SECONDS"]
-            telemetry.draining(self.app).set()  # once: a second signal within it would wait for itself
+            health.draining(self.app).set()  # once: a second signal within it would wait for itself
         elif number == signal.SIGINT:
             self._stop_by = time.monotonic()
         self.pull_trigger()

@@ -85,7 +85,7 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
             published.append(storage.publish(file.staged, g.user_id, safe_name(file.recogniser.filename)))
         _still_wanted()
         rows = _rows(received, published, key)
-        Document.store(rows)
+        Document.store(rows, current_app.config["USER_QUOTA_BYTES"])
     except BaseException as error:
         db.session.rollback()
         for path in published:

@@ -1,119 +1,21 @@
-"""Every setting, from the environment: one table with its default, its cast and the reason it exists."""
+"""The configuration: every setting from the environment, checked, and what Flask needs to be told of it."""
 
-import ipaddress
 import os
-import re
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-ROOT = Path(__file__).resolve().parent.parent
+from .settings import ROOT, SETTINGS, utf8
+
+__all__ = ["ROOT", "SETTINGS", "ConfigError", "check", "flask_settings", "load", "security_headers"]
+
 _MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its output
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _SAMPLE_SECRETS = {"your-secret-key", "change-me"}
 
 
 class ConfigError(SystemExit):
     """Stops the start with one line that names the variable."""
-
-
-def _whole(minimum: int, maximum: int = 2**62) -> Callable[[str], int]:
-    def cast(text: str) -> int:
-        if not re.fullmatch(r"\d{1,19}", text) or not minimum <= int(text) <= maximum:
-            raise ValueError(f"must be a whole number from {minimum} to {maximum}")
-        return int(text)
-
-    return cast
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def cast(text: str) -> str:
-        if text not in choices:
-            raise ValueError(f"must be one of {', '.join(choices)}")
-        return text
-
-    return cast
-
-
-def _origin(text: str) -> str:
-    if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?", text, re.IGNORECASE):
-        raise ValueError(f"must be an exact origin such as https://files.example.org, not {text!r}")
-    scheme, _, host = text.lower().partition("://")
-    return f"{scheme}://{host.removesuffix(_DEFAULT_PORTS[scheme])}"  # as a browser writes it (RFC 6454 §6.2)
-
-
-def _utf8(text: str) -> str:
-    if any("\ud800" <= character <= "\udfff" for character in text):  # bytes that os.environ could not decode
-        raise ValueError("must be UTF-8")
-    return text
-
-
-def _list(cast: Callable[[str], str]) -> Callable[[str], list[str]]:
-    return lambda text: [cast(item.strip()) for item in text.split(",") if item.strip()]
-
-
-def _path(text: str) -> Path | None:
-    return Path(text).resolve() if text else None
-
-
-def _proxy(text: str) -> str:
-    if text:
-        try:
-            ipaddress.ip_address(text)
-        except ValueError:
-            raise ValueError("must be the one IP address of your reverse proxy") from None
-    return text
-
-
-def _email(text: str) -> str:
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
-        raise ValueError("must be an e-mail address")
-    return text
-
-
-def _sqlite(text: str) -> str:
-    if (text and not re.match(r"sqlite:///.", text)) or ":memory:" in text:
-        raise ValueError("must be sqlite:/// and the path of a file")
-    return text
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One environment variable: `default` is text like the variable's own, `reason` says why it is a setting."""
-
-    name: str
-    default: str
-    cast: Callable[[str], Any]
-    reason: str
-
-
-SETTINGS = (
-    Setting("HOST", "127.0.0.1", str, "the address to listen on; open it up only behind a firewall or a proxy"),
-    Setting("PORT", "4000", _whole(0, 65535), "the port to listen on"),
-    Setting("INSTANCE_PATH", str(ROOT / "instance"), _path, "everything the service writes lies below it"),
-    Setting("DATABASE_URL", "", _sqlite, "where the tables lie; default: app.db in the instance folder"),
-    Setting("UPLOADS_DIR", "", _path, "where the files lie; default: uploads in the instance folder"),
-    Setting("JWT_SECRET", "", str, "signs the sessions; default: made once in the instance folder"),
-    Setting("FRONTEND_URL", "", _list(_origin), "origins of clients served elsewhere; empty: no CORS at all"),
-    Setting("PUBLIC_URL", "http://127.0.0.1:4000", _origin, "how people reach the service; https makes cookies Secure"),
-    Setting("TRUSTED_PROXY", "", _proxy, "the one proxy whose X-Forwarded-* and X-Request-ID are believed"),
-    Setting("TRUSTED_HOSTS", "", _list(str.lower), "the Host names to answer to; empty: any"),
-    Setting("MAX_FILE_BYTES", str(10 * 1024 * 1024), _whole(1), "a file of exactly this size passes"),
-    Setting("MAX_FILES", "20", _whole(1, 1000), "files in one request"),
-    Setting("USER_UPLOADS", "100", _whole(1), "uploads that one account may have open at once"),
-    Setting("ADDRESS_CONNECTIONS", "500", _whole(1), "connections of one address; the TRUSTED_PROXY's are not counted"),
-    Setting("MIN_FREE_BYTES", str(100 * 1024 * 1024), _whole(0), "disk space that uploads leave free"),
-    Setting("THREADS", "4", _whole(2, 256), "requests answered at once; one is always kept from password checks"),
-    Setting("WORKERS", "1", _whole(1, 64), "processes on the one socket: when a core is busy and others idle"),
-    Setting("DRAIN_SECONDS", "30", _whole(0, 3600), "time for running uploads to finish when the service is stopped"),
-    Setting("ADMIN_EMAIL", "admin@localhost", _email, "the account that the first start makes"),
-    Setting("ADMIN_PASSWORD", "", str, "its password; default: random, printed once"),
-    Setting("BCRYPT_ROUNDS", "12", _whole(4, 16), "the cost of a password check: 12 is a fifth of a second"),
-    Setting("LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "the least important line to log"),
-    Setting("LOG_FORMAT", "json", _one_of("json", "text"), "json for machines, text for people"),
-)
 
 
 def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -127,7 +29,7 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         value = given.get(setting.name, os.environ.get(setting.name, ""))
         value = setting.default if value == "" else value
         try:
-            config[setting.name] = setting.cast(_utf8(value)) if isinstance(value, str) else value
+            config[setting.name] = setting.cast(utf8(value)) if isinstance(value, str) else value
         except ValueError as error:
             _stop(setting.name, str(error))
     instance: Path = config["INSTANCE_PATH"]

@@ -1,0 +1,38 @@
+"""tokens and quotas: a token's scope, the token that a document came by, and how much an account may and does keep
+
+Revision: 0003, after 0002
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("users", recreate="always") as batch_op:
+        batch_op.add_column(sa.Column("quota_bytes", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("used_bytes", sa.BigInteger(), server_default="0", nullable=False))
+    with op.batch_alter_table("api_tokens", recreate="always") as batch_op:
+        batch_op.add_column(sa.Column("scope", sa.String(length=16), server_default="upload", nullable=False))
+    with op.batch_alter_table("documents", recreate="always") as batch_op:
+        batch_op.add_column(sa.Column("token_id", sa.Integer(), nullable=True))
+        batch_op.create_foreign_key(op.f("fk_documents_token_id_api_tokens"), "api_tokens", ["token_id"], ["id"])
+    op.execute(
+        "UPDATE users SET used_bytes ="
+        " (SELECT COALESCE(SUM(size), 0) FROM documents WHERE documents.user_id = users.id)"
+    )
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("documents") as batch_op:
+        batch_op.drop_constraint(op.f("fk_documents_token_id_api_tokens"), type_="foreignkey")
+        batch_op.drop_column("token_id")
+    with op.batch_alter_table("api_tokens") as batch_op:
+        batch_op.drop_column("scope")
+    with op.batch_alter_table("users") as batch_op:
+        batch_op.drop_column("used_bytes")
+        batch_op.drop_column("quota_bytes")
