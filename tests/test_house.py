@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "uploadsvc"
 FLOORS = [
-    {"errors", "filetypes", "storage", "intake", "credentials", "crew", "message"},
+    {"errors", "filetypes", "storage", "intake", "credentials", "crew", "message", "scanner"},
     {"config", "extensions", "models", "throttle", "telemetry", "guard"},
     {"auth", "uploads", "documents", "tokens", "health"},
     {"__init__", "cli", "server", "workers"},

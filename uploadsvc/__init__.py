@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask, Response, request, send_from_directory
 
 from . import auth, cli, config, documents, errors, extensions, guard, health, models, telemetry, uploads
+from .scanner import scanner_for
 from .storage import LocalStorage
 
 __all__ = ["create_app", "models"]
@@ -19,6 +20,8 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.config.from_mapping(settings)
     app.config.from_mapping(config.flask_settings(settings))
     app.extensions["storage"] = LocalStorage(settings["UPLOADS_DIR"], settings["MIN_FREE_BYTES"])
+    places = max(1, settings["THREADS"] - 1)  # one thread is always kept from scans
+    app.extensions["scanner"] = scanner_for(settings["SCAN_COMMAND"], settings["CLAMD_ADDRESS"], places)
     guard.prepare(app)
     telemetry.init_app(app)
     extensions.init_app(app)

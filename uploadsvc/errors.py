@@ -96,13 +96,9 @@ class UnsupportedType(ApiError):
 
 
 class MalwareFound(UnsupportedType):
-    """The scanner knows the content; by which name is for the log alone, lest a sender tries until nothing is found."""
+    """The scanner knows the content; by which name is not told, lest a sender tries until there is none."""
 
     reason = "malware"
-
-    def __init__(self, message: str, signature: str) -> None:
-        super().__init__(message)
-        self.signature = signature
 
 
 class HeadersTooLong(ApiError):

@@ -57,6 +57,8 @@ def check(config: Mapping[str, Any]) -> None:
             _stop(name, "must not lie in the folder that is served to everyone")
     if not database.parent.is_dir():
         _stop("DATABASE_URL", f"names a folder that does not exist: {database.parent}")
+    if config["SCAN_COMMAND"] and config["CLAMD_ADDRESS"]:
+        _stop("SCAN_COMMAND", "and CLAMD_ADDRESS are both set: choose one of the scanners")
 
 
 def flask_settings(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ..extensions import db
 from ..filetypes import TYPES, Candidate, safe_name
 from ..intake import Received
 from ..models import Document, Row, now
+from ..scanner import Scanner
 from ..storage import LocalStorage, Staged
 from ..throttle import OpenUploads
 from .reception import Reception, StreamedReception, upload_limits
@@ -49,8 +50,8 @@ def upload() -> Response:
         verify_token_not_blocklisted({}, reception.claims)
         received, key = reception.finish(), request.headers.get("Idempotency-Key")
         return _answer(_first_result(received, key) or _store(received, key))
-    except UnsupportedType:
-        security.warning("file_refused", extra={"user_id": g.get("user_id")})
+    except UnsupportedType as error:
+        security.warning("file_refused", extra={"user_id": g.get("user_id"), "reason": error.reason})
         raise
     finally:
         reception.close()
@@ -80,6 +81,8 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
     try:
         for file in received.files:
             file.recogniser.inspect(file.staged.open, file.staged.size)
+        if scanner := current_app.extensions["scanner"]:
+            _scan(scanner, received)
         for file in received.files:
             _still_wanted()
             published.append(storage.publish(file.staged, g.user_id, safe_name(file.recogniser.filename)))
@@ -94,6 +97,14 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
             return first
         raise
     return rows
+
+
+def _scan(scanner: Scanner, received: Received[Staged, Candidate]) -> None:
+    """Have every file looked at; raise MalwareFound or ScanFailed."""
+    with scanner.place():
+        for file in received.files:
+            _still_wanted()
+            scanner.inspect(file.recogniser.filename, file.staged)
 
 
 def _still_wanted() -> None:
