@@ -75,7 +75,17 @@ def test_an_empty_list_is_a_list(alice: Person) -> None:
 
 
 def test_the_list_shows_each_document_as_its_upload_told(alice: Person, document: dict[str, Any]) -> None:
-    assert document.keys() == {"id", "filename", "mimetype", "size", "sha256", "status", "createdAt", "uploadedAt"}
+    assert document.keys() == {
+        "id",
+        "filename",
+        "mimetype",
+        "size",
+        "sha256",
+        "status",
+        "createdAt",
+        "uploadedAt",
+        "via",
+    }
     assert document["filename"] == "report.pdf" and document["mimetype"] == "application/pdf"
     assert (document["size"], document["sha256"]) == (len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
     assert document["status"] == "success" and document["createdAt"].endswith("Z")

@@ -9,11 +9,12 @@ PACKAGE = Path(__file__).resolve().parent.parent / "uploadsvc"
 FLOORS = [
     {"errors", "filetypes", "storage", "intake", "credentials", "crew", "message", "scanner"},
     {"config", "extensions", "models", "throttle", "telemetry", "guard"},
+    {"principal"},
     {"auth", "uploads", "documents", "tokens", "health"},
     {"__init__", "cli", "server", "workers"},
 ]
 # Of one's own floor only these may be imported; the roof may import what it likes.
-NEIGHBOURS = [{"errors"}, {"extensions"}, set(), FLOORS[3]]
+NEIGHBOURS = [{"errors"}, {"extensions"}, set(), set(), FLOORS[4]]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

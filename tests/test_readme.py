@@ -17,7 +17,7 @@ def test_the_settings_table_is_the_code_s() -> None:
 
 def test_every_route_is_in_the_table(app: Flask) -> None:
     rules = {
-        rule.rule.replace("document_id", "id")
+        re.sub(r"<(?:\w+:)?(?:\w+_)?(\w+)>", r"<\1>", rule.rule)
         for rule in app.url_map.iter_rules()
         if not rule.endpoint.startswith("web")
     }

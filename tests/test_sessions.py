@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 from tests.support.bodies import CONTENT_TYPE, PDF, multipart, part
 from tests.support.engines import BASE, Live
 from tests.support.people import PASSWORD, Person, csrf, signed_in
-from uploadsvc import auth
+from uploadsvc.auth import cookies
 from uploadsvc.models import accounts
 
 LOGIN, REFRESH, LOGOUT = "/api/auth/login", "/api/auth/refresh", "/api/auth/logout"
@@ -76,7 +76,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     real = accounts.now
 
     def shift(**delta: float) -> None:
-        for module in (accounts, auth):
+        for module in (accounts, cookies):
             monkeypatch.setattr(module, "now", lambda: real() + timedelta(**delta))
 
     return shift

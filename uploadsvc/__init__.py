@@ -6,7 +6,21 @@ from typing import Any
 
 from flask import Flask, Response, request, send_from_directory
 
-from . import auth, cli, config, documents, errors, extensions, guard, health, models, telemetry, uploads
+from . import (
+    auth,
+    cli,
+    config,
+    documents,
+    errors,
+    extensions,
+    guard,
+    health,
+    models,
+    principal,
+    telemetry,
+    tokens,
+    uploads,
+)
 from .scanner import scanner_for
 from .storage import LocalStorage
 
@@ -27,9 +41,11 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     extensions.init_app(app)
     errors.init_app(app)
     guard.init_app(app)
+    principal.init_app(app)
     auth.init_app(app)
     uploads.init_app(app)
     app.register_blueprint(documents.bp)
+    app.register_blueprint(tokens.bp)
     health.init_app(app)
     app.register_blueprint(cli.bp)
     _serve_client(app, config.ROOT / "web")

@@ -5,12 +5,12 @@ import unicodedata
 from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, g, jsonify, request, send_file
-from flask_jwt_extended import jwt_required
 
 from .credentials import seal, unseal
 from .errors import BadRequest, NotFound, StorageFailed
 from .extensions import db
 from .models import Document
+from .principal import Scope, requires
 from .storage import disk_errors
 
 bp = Blueprint("documents", __name__, url_prefix="/api/documents")
@@ -29,13 +29,13 @@ _DOWNLOAD_HEADERS = {
 
 
 @bp.get("")
-@jwt_required()
+@requires(Scope.FULL)
 def index() -> Response:
     """List the user's documents, newest first, `limit` at a time and older than `before`, the `next` of a page."""
     limit = request.args.get("limit", str(_PAGE))
     if not re.fullmatch(r"[1-9][0-9]{0,2}", limit) or int(limit) > _MAX_PAGE:
         raise BadRequest(f"limit is a number from 1 to {_MAX_PAGE}.")
-    query = Document.owned(g.user_id).order_by(Document.id.desc()).limit(int(limit) + 1)
+    query = Document.owned(g.principal.user_id).order_by(Document.id.desc()).limit(int(limit) + 1)
     if before := request.args.get("before"):
         query = query.where(Document.id < _position(before))
     found = list(db.session.scalars(query))
@@ -54,21 +54,21 @@ def _position(before: str) -> int:
     """Return the place that a cursor names, whether its document is still there or not, or that of a document."""
     if not before.startswith(_CURSOR):
         return own_document_or_404(before).id
-    place = unseal(current_app.config["JWT_SECRET"], f"cursor {g.user_id}", before.removeprefix(_CURSOR))
+    place = unseal(current_app.config["JWT_SECRET"], f"cursor {g.principal.user_id}", before.removeprefix(_CURSOR))
     if place is None:
         raise BadRequest("before is the next of an earlier page.")
     return place
 
 
 @bp.get("/<document_id>")
-@jwt_required()
+@requires(Scope.FULL)
 def show(document_id: str) -> Response:
     """Show one document's record."""
     return jsonify(ok=True, document=own_document_or_404(document_id).as_document())
 
 
 @bp.get("/<document_id>/content")
-@jwt_required()
+@requires(Scope.FULL)
 def content(document_id: str) -> Response:
     """Send the bytes as an attachment; Range, If-Range and If-None-Match are honoured (RFC 9110 §13, §14)."""
     document = own_document_or_404(document_id)
@@ -93,7 +93,7 @@ def content(document_id: str) -> Response:
 
 
 @bp.delete("/<document_id>")
-@jwt_required()
+@requires(Scope.FULL)
 def delete(document_id: str) -> Response:
     """Delete the row, then the bytes: a crash between the two leaves garbage, never a row without its bytes."""
     document = own_document_or_404(document_id)
@@ -119,7 +119,9 @@ def _range_counts(document: Document) -> bool:
 
 def own_document_or_404(public_id: str) -> Document:
     """Return the signed-in user's document; somebody else's is not found."""
-    document: Document | None = db.session.scalar(Document.owned(g.user_id).where(Document.public_id == public_id))
+    document: Document | None = db.session.scalar(
+        Document.owned(g.principal.user_id).where(Document.public_id == public_id)
+    )
     if document is None:
         raise NotFound(_NO_DOCUMENT)
     return document

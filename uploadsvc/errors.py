@@ -64,10 +64,26 @@ class SessionEnded(Unauthorized):
     code, default = "session_ended", "The session has ended. Sign in again."
 
 
+class TokenRevoked(Unauthorized):
+    """An API token that was taken back, or whose account is disabled."""
+
+    code, default = "token_revoked", "The API token has been revoked."
+
+
 class CsrfFailed(Unauthorized):
     """A cookie-authenticated unsafe request without its session's X-CSRF-Token."""
 
     code, default = "csrf_failed", "The X-CSRF-Token header is missing or not this session's."
+
+
+class InsufficientScope(ApiError):
+    """RFC 6750 §3.1: the token is good, but not for this; `scope` is what it would take."""
+
+    status, code = 403, "insufficient_scope"
+
+    def __init__(self, scope: str) -> None:
+        challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
+        super().__init__("This API token may not do that.", {"WWW-Authenticate": challenge})
 
 
 class CrossSite(ApiError):

@@ -51,7 +51,8 @@ def init_app(app: Flask) -> None:
 def refused(error: ApiError) -> Response:
     """Log the security event that `error` is, without a name, and answer it."""
     event = next(name for kind, name in _EVENTS.items() if isinstance(error, kind))
-    security.warning(event, extra={"user_id": g.get("user_id"), "remote_addr": request.remote_addr})
+    principal = g.get("principal")
+    security.warning(event, extra={"user_id": principal and principal.user_id, "remote_addr": request.remote_addr})
     return answer(error)
 
 

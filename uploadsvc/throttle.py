@@ -182,11 +182,11 @@ class OpenUploads:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._open: Counter[str] = Counter()
+        self._open: Counter[int] = Counter()
         self._lock = threading.Lock()
 
     @contextmanager
-    def place(self, user: str) -> Iterator[None]:
+    def place(self, user: int) -> Iterator[None]:
         """Hold one of the user's places; raise TooManyRequests when all are taken."""
         with self._lock:
             if self._open[user] >= self._most:

@@ -15,9 +15,10 @@ from typing import Generic
 from ..errors import Malformed, TooLarge, UnsupportedType
 from .headers import boundary_of, part_header
 from .parts import EmptyInput, FieldPart, FilePart, Part, R, Received, ReceivedFile, S
+from .raw import RawIntake
 from .splitter import Splitting
 
-__all__ = ["Intake", "Limits", "Received"]
+__all__ = ["Intake", "Limits", "RawIntake", "Received", "ReceivedFile"]
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class Intake(Generic[S, R]):
         if len(self._received.files) == self._limits.files:
             raise TooLarge(f"More than {self._limits.files} files in one upload. Send them in several.")
         recogniser = self._accept(filename, declared)
-        file = ReceivedFile(name, recogniser, self._stage())
+        file = ReceivedFile(name, filename, recogniser, self._stage())
         self._received.files.append(file)
         return FilePart(file, self._limits.file_bytes)
 

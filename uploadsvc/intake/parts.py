@@ -40,9 +40,10 @@ R = TypeVar("R", bound=Recogniser)
 
 @dataclass
 class ReceivedFile(Generic[S, R]):
-    """A file that arrived whole: the form field it came in, its staged bytes and its recogniser."""
+    """A file that arrived whole: its form field, its name as the client sent it, its recogniser and staged bytes."""
 
     fieldname: str
+    sent_name: str
     recogniser: R
     staged: S
 

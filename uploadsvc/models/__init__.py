@@ -3,15 +3,17 @@
 Times are naive UTC: SQLite keeps no zone, and one convention on every engine beats two.
 """
 
-from .accounts import PARENT_GRACE, REFRESH_LIFE, SESSION_LIFE, Session, User
+from .accounts import PARENT_GRACE, REFRESH_LIFE, SESSION_LIFE, Account, Session, User
 from .clock import now, rfc3339
 from .documents import Document, Row
-from .tokens import ApiToken
+from .tokens import SCOPES, ApiToken
 
 __all__ = [
     "PARENT_GRACE",
     "REFRESH_LIFE",
+    "SCOPES",
     "SESSION_LIFE",
+    "Account",
     "ApiToken",
     "Document",
     "Row",

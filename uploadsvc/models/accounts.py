@@ -2,7 +2,9 @@
 
 import logging
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from sqlalchemy import BigInteger, ForeignKey, String, bindparam, func, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
@@ -75,6 +77,10 @@ class User(db.Model):  # type: ignore[name-defined]
             user.password_hash = credentials.hashed(password, rounds)
         return True
 
+    def account(self) -> "Account":
+        """Return what a request of this user needs to know."""
+        return Account(self.id, self.email, self.quota_bytes, self.used_bytes)
+
     @staticmethod
     def charge(user_id: int, size: int, quota: int) -> None:
         """Count `size` bytes as kept, in the caller's transaction, which decides races; raise QuotaExceeded.
@@ -83,8 +89,8 @@ class User(db.Model):  # type: ignore[name-defined]
         """
         charged = connection().execute(_CHARGE, {"user_id": user_id, "more": size, "quota": quota})
         if not charged.rowcount:
-            kept = connection().execute(_KEPT, {"user_id": user_id}).one()
-            raise QuotaExceeded(size, quota if kept.quota_bytes is None else kept.quota_bytes, kept.used_bytes)
+            account = Account(*connection().execute(_ACCOUNT, {"user_id": user_id}).one())
+            raise QuotaExceeded(size, account.quota(quota), account.used_bytes)
 
     @staticmethod
     def discharge(user_id: int, size: int) -> None:
@@ -98,6 +104,28 @@ class User(db.Model):  # type: ignore[name-defined]
             Session.user_id == self.id, Session.revoked_at.is_(None), Session.id != (but or "")
         )
         db.session.execute(ended.values(revoked_at=now()))
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a request needs to know of the account it comes from: sizes in bytes, a quota of None is the configured."""
+
+    user_id: int
+    email: str
+    quota_bytes: int | None
+    used_bytes: int
+
+    COLUMNS: ClassVar = (User.id, User.email, User.quota_bytes, User.used_bytes)
+
+    def quota(self, configured: int) -> int:
+        """Return what the account may keep, 0 for any amount."""
+        return configured if self.quota_bytes is None else self.quota_bytes
+
+    def check_room(self, size: int, configured: int) -> None:
+        """Raise QuotaExceeded when `size` more bytes have no room; `User.charge` has the last word."""
+        quota = self.quota(configured)
+        if quota and self.used_bytes + size > quota:
+            raise QuotaExceeded(size, quota, self.used_bytes)
 
 
 class Session(db.Model):  # type: ignore[name-defined]
@@ -125,9 +153,10 @@ class Session(db.Model):  # type: ignore[name-defined]
         return session, jti
 
     @classmethod
-    def alive(cls, sid: str, user_id: int) -> str | None:
-        """Return the e-mail of the active user whose live session `sid` is, else None."""
-        return connection().scalar(_ALIVE, {"sid": sid, "user_id": user_id, "now": now()})
+    def alive(cls, sid: str, user_id: int) -> Account | None:
+        """Return the account of the active user whose live session `sid` is, else None."""
+        row = connection().execute(_ALIVE, {"sid": sid, "user_id": user_id, "now": now()}).one_or_none()
+        return row and Account(*row)
 
     @classmethod
     def end(cls, sid: str) -> None:
@@ -162,7 +191,7 @@ class Session(db.Model):  # type: ignore[name-defined]
 
 # Built once: every request asks it, and building it costs more than running it.
 _ALIVE = (
-    select(User.__table__.c.email)
+    select(*Account.COLUMNS)
     .join(Session.__table__, Session.user_id == User.id)
     .where(Session.id == bindparam("sid"), Session.user_id == bindparam("user_id"), User.is_active)
     .where(Session.revoked_at.is_(None), Session.expires_at > bindparam("now"))
@@ -173,4 +202,4 @@ _CHARGE = (
     .where(User.id == bindparam("user_id"), or_(_QUOTA == 0, User.used_bytes + bindparam("more") <= _QUOTA))
     .values(used_bytes=User.used_bytes + bindparam("more"))
 )
-_KEPT = select(User.quota_bytes, User.used_bytes).where(User.id == bindparam("user_id"))
+_ACCOUNT = select(*Account.COLUMNS).where(User.id == bindparam("user_id"))

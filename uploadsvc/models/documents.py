@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, delete, insert, select, text, update
-from sqlalchemy.orm import Mapped, aliased, mapped_column
+from sqlalchemy.orm import Mapped, aliased, mapped_column, relationship
 
 from ..credentials import new_id
 from ..extensions import connection, db, release_connection
 from .accounts import User
 from .clock import now, rfc3339
+from .tokens import ApiToken
 
 Row = dict[str, Any]  # by the names of the columns
 _HAS_KEY = text("idempotency_key IS NOT NULL")
@@ -48,6 +49,7 @@ class Document(db.Model):  # type: ignore[name-defined]
     uploaded_at: Mapped[datetime | None]
     idempotency_key: Mapped[str | None] = mapped_column(String(64))
     part: Mapped[int] = mapped_column(default=0)
+    token: Mapped[ApiToken | None] = relationship(lazy="joined")
     # Only the answer to an upload tells these, and they may be large: a list neither loads nor reads over them.
     fieldname: Mapped[str] = mapped_column(Text, deferred=True, deferred_group="upload")
     fields: Mapped[dict[str, str] | None] = mapped_column(  # the upload's text fields, on its first row alone
@@ -130,6 +132,7 @@ class Document(db.Model):  # type: ignore[name-defined]
             "status": self.status,
             "createdAt": rfc3339(self.created_at),
             "uploadedAt": rfc3339(self.uploaded_at),
+            "via": self.token and {"token": self.token.name},
         }
 
 

@@ -220,13 +220,13 @@ class Channel(HTTPChannel):
     def _give_up(self, request: Request) -> None:
         """Release the request and log it: 408 when it was too slow (RFC 9110 §15.5.9), else 499."""
         request.close()
-        claims = request.reception.claims if request.reception else None
+        credential = request.reception.credential if request.reception else None
         telemetry.outside_app(
             request.command,
             408 if self._late else 499,
             self.addr[0],
             route=request.path if request.reception else "unmatched",
             bytes_in=request.body_bytes_received,
-            user_id=int(claims["sub"]) if claims else None,
+            user_id=credential and credential.user_id,
             duration_ms=round((time.monotonic() - request.started) * 1000, 1),
         )

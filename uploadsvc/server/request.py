@@ -9,7 +9,7 @@ from httptools import HttpParserInvalidURLError, parse_url
 
 from ..errors import ApiError, BadRequest, HeadersTooLong, TooLarge
 from ..message import Message
-from ..uploads import UPLOAD_PATH, StreamedReception
+from ..uploads import StreamedReception, is_upload
 
 HEADER_BYTES = 16 * 1024  # of the request line and all headers
 HEADER_LINES = 100  # a browser sends twenty
@@ -140,7 +140,7 @@ class Request:
             return
         self.body_started = time.monotonic()
         whole = not self._chunked and len(arrived) >= self._left
-        if self.command == "POST" and self.path == UPLOAD_PATH and not whole:
+        if is_upload(self.command, self.path) and not whole:
             self.reception = self._admit(self)
             self.reception.check()
         elif self._left > SMALL_BODY:

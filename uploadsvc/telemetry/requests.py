@@ -34,6 +34,7 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     """Log the request: no names, no tokens, no query, and the route instead of the path."""
     response.headers["X-Request-ID"] = g.request_id
+    principal = g.get("principal")
     log.info(
         "request",
         extra={
@@ -42,7 +43,7 @@ def _end(response: Response) -> Response:
             "status": response.status_code,
             "duration_ms": round((time.perf_counter() - g.started) * 1000, 1),
             "bytes_in": request.environ.get(BYTES_IN, request.content_length or 0),
-            "user_id": g.get("user_id"),
+            "user_id": principal and principal.user_id,
             "remote_addr": request.remote_addr,
         },
     )

@@ -3,8 +3,8 @@
 import logging
 
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
-from flask_jwt_extended.internal_utils import verify_token_not_blocklisted
 from sqlalchemy.exc import IntegrityError
+from werkzeug.routing import BaseConverter
 
 from ..credentials import new_id
 from ..errors import ClientClosedRequest, IdempotencyMismatch, UnsupportedType
@@ -12,46 +12,65 @@ from ..extensions import db
 from ..filetypes import TYPES, Candidate, safe_name
 from ..intake import Received
 from ..models import Document, Row, now
+from ..principal import Scope, admit, known
 from ..scanner import Scanner
 from ..storage import LocalStorage, Staged
 from ..throttle import OpenUploads
-from .reception import Reception, StreamedReception, upload_limits
+from . import checksums
+from .reception import UPLOAD_PATH, Reception, StreamedReception, is_upload, upload_limits
 
-__all__ = ["RECEPTION", "UPLOAD_PATH", "StreamedReception", "upload_limits"]
+__all__ = ["RECEPTION", "StreamedReception", "is_upload", "upload_limits"]
 
 bp = Blueprint("uploads", __name__, url_prefix="/api")
 security = logging.getLogger("uploadsvc.security")
 
-UPLOAD_PATH = "/api/upload"
 RECEPTION = "uploadsvc.reception"  # in the WSGI environment
+
+
+class RestOfAddress(BaseConverter):
+    """All that follows, slashes too, and nothing too: what is wrong with it, the reception tells."""
+
+    part_isolating = False
+    regex = r"[\s\S]*"
+    weight = 200  # as Werkzeug's own path: after everything that is more exact
 
 
 def init_app(app: Flask) -> None:
     """Register the routes."""
-    app.extensions["proven_tokens"] = {}
+    app.url_map.converters["rest"] = RestOfAddress
     app.extensions["open_uploads"] = OpenUploads(app.config["USER_UPLOADS"])
     app.register_blueprint(bp)
 
 
 @bp.get("/limits")
 def limits() -> Response:
-    """Tell what may be uploaded."""
+    """Tell what may be uploaded, and to whom it belongs how much of it is kept."""
     types = [{"extension": kind.extension, "mimetype": kind.mimetype} for kind in TYPES]
     config = current_app.config
-    return jsonify(ok=True, maxFileBytes=config["MAX_FILE_BYTES"], maxFiles=config["MAX_FILES"], types=types)
+    body = {"ok": True, "maxFileBytes": config["MAX_FILE_BYTES"], "maxFiles": config["MAX_FILES"], "types": types}
+    principal = known()
+    if principal:
+        account = principal.account
+        body |= {"quotaBytes": account.quota(config["USER_QUOTA_BYTES"]), "usedBytes": account.used_bytes}
+    return jsonify(body)
 
 
 @bp.post("/upload")
-def upload() -> Response:
-    """Store the files of a multipart/form-data body; a repeat of an Idempotency-Key gets the first answer."""
+@bp.put("/upload/<rest:filename>")
+def upload(filename: str = "") -> Response:
+    """Store the files of a multipart/form-data body, or of a PUT the one that is its body, or answer a repeat.
+
+    The `filename` of a PUT is the reception's to read, which judges requests that are not routed yet.
+    """
     reception: Reception = request.environ.get(RECEPTION) or Reception(current_app, request)
     try:
-        reception.check()
-        verify_token_not_blocklisted({}, reception.claims)
+        admit(reception.check(), Scope.UPLOAD)
         received, key = reception.finish(), request.headers.get("Idempotency-Key")
-        return _answer(_first_result(received, key) or _store(received, key))
+        return _answer(received, _first_result(received, key) or _store(received, key))
     except UnsupportedType as error:
-        security.warning("file_refused", extra={"user_id": g.get("user_id"), "reason": error.reason})
+        principal = g.get("principal")
+        user_id = principal and principal.user_id
+        security.warning("file_refused", extra={"user_id": user_id, "reason": error.reason})
         raise
     finally:
         reception.close()
@@ -62,7 +81,7 @@ def _first_result(received: Received[Staged, Candidate], key: str | None) -> lis
 
     Text fields are not compared: a script's clock may stand in them.
     """
-    first = Document.of_upload(g.user_id, key) if key else []
+    first = Document.of_upload(g.principal.user_id, key) if key else []
     if first and first[0]["upload_digest"] != _digest(received):
         raise IdempotencyMismatch(
             "This Idempotency-Key belongs to an upload of other files. Send these with a new one."
@@ -77,7 +96,9 @@ def _digest(received: Received[Staged, Candidate]) -> str:
 
 def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
     """Publish the files and commit their rows; after any failure neither is left."""
-    storage, published = _storage(), []
+    storage, published, principal = _storage(), [], g.principal
+    quota = current_app.config["USER_QUOTA_BYTES"]
+    principal.account.check_room(sum(file.staged.size for file in received.files), quota)
     try:
         for file in received.files:
             file.recogniser.inspect(file.staged.open, file.staged.size)
@@ -85,10 +106,10 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
             _scan(scanner, received)
         for file in received.files:
             _still_wanted()
-            published.append(storage.publish(file.staged, g.user_id, safe_name(file.recogniser.filename)))
+            published.append(storage.publish(file.staged, principal.user_id, safe_name(file.recogniser.filename)))
         _still_wanted()
         rows = _rows(received, published, key)
-        Document.store(rows, current_app.config["USER_QUOTA_BYTES"])
+        Document.store(rows, quota)
     except BaseException as error:
         db.session.rollback()
         for path in published:
@@ -118,7 +139,8 @@ def _rows(received: Received[Staged, Candidate], published: list[str], key: str 
     return [
         {
             "public_id": new_id(),
-            "user_id": g.user_id,
+            "user_id": g.principal.user_id,
+            "token_id": g.principal.token_id,
             "filename": file.recogniser.filename,
             "path": path,
             "content_type": file.recogniser.mimetype,
@@ -137,10 +159,20 @@ def _rows(received: Received[Staged, Candidate], published: list[str], key: str 
     ]
 
 
-def _answer(rows: list[Row]) -> Response:
+def _answer(received: Received[Staged, Candidate], rows: list[Row]) -> Response:
+    if checksums.are_wanted(request):
+        names = [file.sent_name for file in received.files]
+        return checksums.answer((row["sha256"], name) for row, name in zip(rows, names, strict=True))
     return jsonify(ok=True, files=[Document.as_file(row) for row in rows], fields=rows[0]["fields"] or {})
 
 
 def _storage() -> LocalStorage:
     storage: LocalStorage = current_app.extensions["storage"]
     return storage
+
+
+@bp.after_app_request
+def _say_it_plainly(response: Response) -> Response:
+    """Answer a refusal in the form that the client asked for."""
+    refused = response.status_code >= 400 and request.path.startswith(UPLOAD_PATH)  # noqa: PLR2004 - RFC 9110 §15.5
+    return checksums.refusal(response) if refused and checksums.are_wanted(request) else response

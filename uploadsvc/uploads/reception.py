@@ -1,26 +1,25 @@
 """What becomes of an upload before it is stored: judged by its headers, then read, by either of two feeders."""
 
 import re
-import time
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
 
-from flask import Config, Flask, Request, has_request_context
-from flask_jwt_extended import get_jwt, verify_jwt_in_request
+from flask import Config, Flask, Request
 
-from ..errors import BadRequest, TooLarge, UnsupportedType
+from ..errors import BadRequest, Malformed, TooLarge, UnsupportedType
 from ..filetypes import Candidate, accept
-from ..intake import Intake, Limits, Received
+from ..intake import Intake, Limits, RawIntake, Received, ReceivedFile
+from ..principal import Credential, prove
 from ..storage import Staged
 
-_PROVEN = 1000  # tokens remembered at a time
+UPLOAD_PATH = "/api/upload"
 _CHUNK = 64 * 1024  # bytes read at a time
+_Intake = Intake[Staged, Candidate] | RawIntake[Staged, Candidate]
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Reception:
-    """An upload whose headers have been judged: the token's claims and an intake for the body, or an error.
+    """An upload whose headers have been judged: what they prove and an intake for the body, or an error.
 
     This is feeder 1, which reads the body in the view, behind any WSGI server. A server that streams makes its own
     kind at the end of the headers, feeds the intake as bytes arrive, and hands it to the view in the WSGI environment
@@ -29,30 +28,30 @@ class Reception:
     """
 
     def __init__(self, app: Flask, request: Request) -> None:
-        self.claims: dict[str, Any] = {}
+        self.credential: Credential | None = None
         self.error: Exception | None = None
         self._request = request
         self._limits = upload_limits(app.config)
         self._held = ExitStack()  # what is given back at the end: a place, room on the disk, staged files
-        self._intake: Intake[Staged, Candidate] | None = None
+        self._intake: _Intake | None = None
         try:
-            self.claims = _claims(app, request)
+            self.credential = prove(app, request)
             _judge(request, self._limits)
-            self._held.enter_context(app.extensions["open_uploads"].place(self.claims["sub"]))
+            self._held.enter_context(app.extensions["open_uploads"].place(self.credential.user_id))
             self._intake = self._open_intake(app)
         except Exception as error:  # whatever it is, check() raises it where it can be answered
             self.error = error
             self.close()
 
-    def check(self) -> Intake[Staged, Candidate]:
-        """Return the intake; raise the error there is instead."""
-        if self.error or self._intake is None:
-            raise self.error or RuntimeError("an upload has an intake or an error")
-        return self._intake
+    def check(self) -> Credential:
+        """Return what the headers prove; raise the error there is instead."""
+        if self.error or self.credential is None:
+            raise self.error or RuntimeError("an upload has a credential or an error")
+        return self.credential
 
     def finish(self) -> Received[Staged, Candidate]:
         """Feed the rest of the body and return what it held; raise the intake's refusal."""
-        intake = self.check()
+        intake = self._opened()
         self._request.max_content_length = self._limits.request_bytes
         while chunk := self._request.stream.read(_CHUNK):
             intake.feed(chunk)
@@ -62,12 +61,23 @@ class Reception:
         """Leave nothing behind but what was published. Idempotent."""
         self._held.close()
 
-    def _open_intake(self, app: Flask) -> Intake[Staged, Candidate]:
-        storage = app.extensions["storage"]
-        room = storage.reserve(self._request.content_length or 0)
+    def _opened(self) -> _Intake:
+        if self.error or self._intake is None:
+            raise self.error or RuntimeError("an upload has an intake or an error")
+        return self._intake
+
+    def _open_intake(self, app: Flask) -> _Intake:
+        request, storage = self._request, app.extensions["storage"]
+        room = storage.reserve(request.content_length or 0)
         self._held.callback(room.release)
-        content_type = self._request.headers.get("Content-Type", "")
-        intake = Intake(content_type, partial(storage.stage, room), accept, self._limits)
+        stage = partial(storage.stage, room)
+        intake: _Intake
+        if request.method == "PUT":
+            name = _name_in_path(request)
+            file = ReceivedFile("file", name, accept(name, request.mimetype), stage())
+            intake = RawIntake(file, request.content_length, self._limits.file_bytes)
+        else:
+            intake = Intake(request.headers.get("Content-Type", ""), stage, accept, self._limits)
         self._held.callback(intake.abort)
         return intake
 
@@ -82,11 +92,11 @@ class StreamedReception(Reception):
         self._size += len(data)
         if self._size > self._limits.request_bytes:
             raise TooLarge(f"The upload is larger than {self._limits.request_bytes} bytes.")
-        self.check().feed(data)
+        self._opened().feed(data)
 
     def finish(self) -> Received[Staged, Candidate]:
         """Return what the body held; all of it has been fed."""
-        return self.check().finish()
+        return self._opened().finish()
 
 
 def upload_limits(config: Config) -> Limits:
@@ -94,30 +104,21 @@ def upload_limits(config: Config) -> Limits:
     return Limits(file_bytes=config["MAX_FILE_BYTES"], files=config["MAX_FILES"])
 
 
-def _claims(app: Flask, request: Request) -> dict[str, Any]:
-    """Return the claims of the request's token, with signature, type, expiry and CSRF checked, but not the session.
-
-    A script sends hundreds of files with one token, and checking it is a fifth of the cost of a small upload, so
-    what the very same headers proved before is remembered until the token expires.
-    """
-    headers = tuple(request.headers.get(name) for name in ("Authorization", "Cookie", "X-CSRF-Token"))
-    proven: dict[Any, dict[str, Any]] = app.extensions["proven_tokens"]
-    claims = proven.get(headers)
-    if claims is None or claims.get("exp", 0) <= time.time():
-        claims = _proof(app, request)
-        if len(proven) >= _PROVEN:
-            proven.clear()
-        proven[headers] = claims
-    return claims
+def is_upload(method: str, path: str) -> bool:
+    """Tell whether a request is an upload, by its method and its decoded path."""
+    return path == UPLOAD_PATH if method == "POST" else method == "PUT" and path.startswith(f"{UPLOAD_PATH}/")
 
 
-def _proof(app: Flask, request: Request) -> dict[str, Any]:
-    with ExitStack() as stack:
-        if not has_request_context():
-            stack.enter_context(app.request_context(request.environ))
-        verify_jwt_in_request(skip_revocation_check=True)
-        claims: dict[str, Any] = get_jwt()
-        return claims
+def _name_in_path(request: Request) -> str:
+    """Return the file's name as the address of a PUT gives it, after WSGI has undone the percent signs (PEP 3333)."""
+    path: str = request.environ["PATH_INFO"]
+    try:
+        name = path.encode("latin-1").decode().removeprefix(f"{UPLOAD_PATH}/")
+    except UnicodeDecodeError as error:
+        raise Malformed("The file's name in the address is not UTF-8.") from error
+    if not name:
+        raise BadRequest(f"Put the file's name at the end of the address: {UPLOAD_PATH}/report.pdf")
+    return name
 
 
 def _judge(request: Request, limits: Limits) -> None:
@@ -126,5 +127,8 @@ def _judge(request: Request, limits: Limits) -> None:
         raise BadRequest("An Idempotency-Key is 1 to 64 of the characters A-Z a-z 0-9 . _ -")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedType("Send the upload without a Content-Encoding.")
-    if (request.content_length or 0) > limits.request_bytes:
+    size = request.content_length or 0
+    if request.method == "PUT" and size > limits.file_bytes:
+        raise TooLarge(f"The file is over the limit of {limits.file_bytes} bytes a file.")
+    if size > limits.request_bytes:
         raise TooLarge(f"One upload holds at most {limits.files} files of {limits.file_bytes} bytes.")

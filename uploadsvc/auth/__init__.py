@@ -1,52 +1,29 @@
 """Sign-in and sessions: login, refresh, verify-status, logout, password; the cookies; what every token must prove."""
 
 import logging
-import re
 import time
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
-from flask_jwt_extended import (
-    create_access_token,
-    create_refresh_token,
-    decode_token,
-    get_jwt,
-    jwt_required,
-    set_access_cookies,
-    set_refresh_cookies,
-    unset_jwt_cookies,
-    verify_jwt_in_request,
-)
+from flask_jwt_extended import decode_token, get_jwt, unset_jwt_cookies, verify_jwt_in_request
 from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException, NoAuthorizationError
 from jwt import InvalidTokenError
 
-from .credentials import derive
-from .errors import (
-    ApiError,
-    BadRequest,
-    CsrfFailed,
-    InvalidCredentials,
-    SessionEnded,
-    TokenExpired,
-    Unauthorized,
-    answer,
-)
-from .extensions import db, jwt
-from .guard import refused
-from .models import Session, User, now
-from .throttle import LoginThrottle
+from ..errors import ApiError, BadRequest, CsrfFailed, InvalidCredentials, SessionEnded, Unauthorized
+from ..extensions import db
+from ..guard import refused
+from ..models import Session, User
+from ..principal import Principal, Scope, of_session, requires
+from ..throttle import LoginThrottle
+from .cookies import cookie_options, mint, with_cookies
 
 bp = Blueprint("auth", __name__, url_prefix="/api/auth")
 security = logging.getLogger("uploadsvc.security")
 
-ACCESS_LIFE = timedelta(minutes=15)
-_USER_ID = re.compile(r"[0-9]{1,18}")
-
 
 def init_app(app: Flask) -> None:
-    """Register the routes, the throttle, and one answer for each way a token can be bad: always 401."""
+    """Register the routes and the throttle."""
     app.extensions["login_throttle"] = LoginThrottle(app.config["THREADS"])
     app.register_error_handler(CSRFError, lambda _: refused(CsrfFailed()))
     app.register_blueprint(bp)
@@ -61,18 +38,21 @@ def login() -> Response:
     session, jti = Session.start(user, request.user_agent.string)
     db.session.commit()
     _tell("login_succeeded", user.id)
-    body, refresh_token = _mint(session, jti)
-    return _with_cookies(body | {"user": {"id": user.id, "email": user.email}}, refresh_token, session)
+    body, refresh_token = mint(session, jti)
+    return with_cookies(body | {"user": {"id": user.id, "email": user.email}}, refresh_token, session)
 
 
 @bp.post("/refresh")
 def refresh() -> Response:
     """Exchange a refresh token, from the cookie or the body, for its one child and a new access token."""
     given = _refresh_in_body()
-    claims = _verified(refresh=True, locations=["cookies"]) if given is None else _claims(given, "refresh")
+    if given is None:
+        claims = _verified(refresh=True, locations=["cookies"])
+    else:
+        claims, g.principal = _claims(given, "refresh")
     session, jti = Session.rotate(claims["sid"], claims["jti"], current_app.config["JWT_SECRET"])
-    body, refresh_token = _mint(session, jti)
-    return _with_cookies(body | ({} if given is None else {"refresh": refresh_token}), refresh_token, session)
+    body, refresh_token = mint(session, jti)
+    return with_cookies(body | ({} if given is None else {"refresh": refresh_token}), refresh_token, session)
 
 
 @bp.post("/verify-status")
@@ -81,9 +61,9 @@ def verify_status() -> Response:
     try:
         claims = _verified(locations=["headers"])
     except NoAuthorizationError:
-        claims = _claims(request.cookies.get("token", ""), "access")
-    expires_in = int(claims["exp"] - time.time())
-    return jsonify(ok=True, userId=g.user_id, email=g.email, expiresIn=expires_in, csrfToken=claims["csrf"])
+        claims, g.principal = _claims(request.cookies.get("token", ""), "access")
+    account, expires_in = g.principal.account, int(claims["exp"] - time.time())
+    return jsonify(ok=True, userId=account.user_id, email=account.email, expiresIn=expires_in, csrfToken=claims["csrf"])
 
 
 @bp.post("/logout")
@@ -92,21 +72,22 @@ def logout() -> Response:
     claims = _session_to_end()
     if claims:
         Session.end(claims["sid"])
-        _tell("logout", g.user_id)
+        _tell("logout", g.principal.user_id)
     response = jsonify(ok=True)
     unset_jwt_cookies(response)
-    response.delete_cookie("csrf_token", **_cookie_options())
+    response.delete_cookie("csrf_token", **cookie_options())
     return response
 
 
 @bp.post("/password")
-@jwt_required()
+@requires(Scope.SESSION)
 def password() -> Response:
     """Set a new password and end every other session of the user."""
     current, new = _strings("current", "new")
-    user = _checked(g.email, current)
+    session_id = g.principal.session_id
+    user = _checked(g.principal.account.email, current)
     user.set_password(new, current_app.config["BCRYPT_ROUNDS"])
-    user.end_sessions(but=get_jwt()["sid"])
+    user.end_sessions(but=session_id)
     db.session.commit()
     _tell("password_changed", user.id)
     return jsonify(ok=True)
@@ -122,7 +103,7 @@ def _checked(email: str, password: str) -> User:
         _tell("login_failed", user.id if user else None, logging.WARNING)
         raise InvalidCredentials
     throttle.succeeded(address, email)
-    g.user_id = user.id
+    g.principal = Principal(user.account(), Scope.SESSION)
     return user
 
 
@@ -130,7 +111,7 @@ def _end_former_session() -> None:
     """End the session that the browser's cookies name, whoever's it is (ASVS 5.0 §7.2.4); a script sends none."""
     for kind, name in (("refresh", "refresh_token"), ("access", "token")):
         try:
-            claims = _claims(request.cookies.get(name, ""), kind)
+            claims, _ = _claims(request.cookies.get(name, ""), kind)
         except (ApiError, JWTExtendedException, InvalidTokenError):
             continue
         Session.end(claims["sid"])
@@ -158,48 +139,23 @@ def _refresh_in_body() -> str | None:
     return body.get("refresh") if body else None
 
 
-def _mint(session: Session, jti: str) -> tuple[dict[str, Any], str]:
-    """Return the answer's body, with a new access token, and the refresh token whose id is `jti`."""
-    csrf = derive(current_app.config["JWT_SECRET"], "csrf", session.id, jti)
-    claims, identity = {"sid": session.id, "csrf": csrf}, str(session.user_id)
-    access = create_access_token(identity, expires_delta=ACCESS_LIFE, additional_claims=claims)
-    life = session.expires_at - now()
-    refresh_token = create_refresh_token(identity, expires_delta=life, additional_claims=claims | {"jti": jti})
-    body = {"ok": True, "accessToken": access, "expiresIn": int(ACCESS_LIFE.total_seconds()), "csrfToken": csrf}
-    return body, refresh_token
-
-
-def _with_cookies(body: dict[str, Any], refresh_token: str, session: Session) -> Response:
-    """Return `body` with the three cookies; the readable one lives as long as the refresh token."""
-    g.user_id = session.user_id
-    response = jsonify(body)
-    life = max(1, round((session.expires_at - now()).total_seconds()))
-    set_access_cookies(response, body["accessToken"], max_age=int(ACCESS_LIFE.total_seconds()))
-    set_refresh_cookies(response, refresh_token, max_age=life)
-    response.set_cookie("csrf_token", body["csrfToken"], max_age=life, **_cookie_options())
-    return response
-
-
-def _cookie_options() -> dict[str, Any]:
-    return {"path": "/", "secure": current_app.config["JWT_COOKIE_SECURE"], "samesite": "Lax"}
-
-
 def _verified(**options: Any) -> Mapping[str, Any]:
     """Return the claims of the request's token after every check, CSRF included; raise the library's errors."""
     verify_jwt_in_request(**options)
     return get_jwt()
 
 
-def _claims(token: str, kind: str) -> Mapping[str, Any]:
-    """Return the claims of a good token of `kind` whose session is alive, without asking for CSRF."""
+def _claims(token: str, kind: str) -> tuple[Mapping[str, Any], Principal]:
+    """Return the claims of a good token of `kind`, without asking for CSRF, and whose live session they name."""
     if not token or not isinstance(token, str):
         raise Unauthorized
     claims = decode_token(token)
     if claims["type"] != kind:
         raise Unauthorized
-    if _is_revoked({}, claims):
+    principal = of_session(claims)
+    if principal is None:
         raise SessionEnded
-    return claims
+    return claims, principal
 
 
 def _session_to_end() -> Mapping[str, Any] | None:
@@ -212,36 +168,3 @@ def _session_to_end() -> Mapping[str, Any] | None:
         except (JWTExtendedException, InvalidTokenError):
             continue
     return None
-
-
-@jwt.token_in_blocklist_loader
-def _is_revoked(_header: Mapping[str, Any], claims: Mapping[str, Any]) -> bool:
-    """Look the token's session up: logout, a new password and a disabled account take effect at once."""
-    expected = ("sub", "sid", "jti") if claims["type"] == "refresh" else ("sub", "sid")
-    whole = "exp" in claims and all(isinstance(claims.get(name), str) for name in expected)
-    if not whole or not _USER_ID.fullmatch(claims["sub"]):
-        return True  # signed with our key, but not by us
-    email = Session.alive(claims["sid"], int(claims["sub"]))
-    if email is not None:
-        g.user_id, g.email = int(claims["sub"]), email
-    return email is None
-
-
-@jwt.unauthorized_loader
-def _absent(_reason: str) -> Response:
-    return answer(Unauthorized())
-
-
-@jwt.invalid_token_loader
-def _invalid(_reason: str) -> Response:
-    return answer(Unauthorized("The token is not valid. Sign in again."))
-
-
-@jwt.expired_token_loader
-def _expired(_header: Mapping[str, Any], _claims: Mapping[str, Any]) -> Response:
-    return answer(TokenExpired())
-
-
-@jwt.revoked_token_loader
-def _ended(_header: Mapping[str, Any], _claims: Mapping[str, Any]) -> Response:
-    return answer(SessionEnded())
