@@ -573,6 +573,7 @@ def test_every_feeder_s_files_are_scanned(
         alice = Caller(service)
         assert alice.upload("EICAR.txt", EICAR).status_code == 415
         assert alice.upload("a.txt", b"broken").status_code == 503
+        assert "malware" in alice.request("PUT", "/api/upload/a.txt", data=EICAR).text
         assert not [path for path in (service.instance / "uploads").rglob("*") if path.is_file()]
         assert alice.upload("a.txt", b"fine").status_code == 200
 
@@ -580,6 +581,14 @@ def test_every_feeder_s_files_are_scanned(
 # --- on a real server
 
 WAITS = 'touch "$0.$$"; while [ ! -e "$0.go" ]; do sleep 0.05; done'
+
+
+def api_token(live: Live) -> dict[str, str]:
+    """The headers of a new API token."""
+    json_sent = live.login() | {"Content-Type": "application/json"}
+    status, _, body = live.request("POST", "/api/tokens", b'{"name": "nightly"}', json_sent)
+    assert status == 200, body
+    return {"Authorization": f"Bearer {json.loads(body)['token']}"}
 
 
 def scans_of(script: str) -> list[str]:
@@ -590,16 +599,16 @@ def scans_of(script: str) -> list[str]:
 def test_whoever_uploads_nothing_waits_for_no_scan(
     start: Callable[..., Live], program: Callable[[str], list[str]]
 ) -> None:
-    """F9: with every place taken a visitor is answered, and one upload more is asked to come again."""
+    """F9: with every place taken others read, and write to the database; one upload more is asked to come again."""
     [script] = program(WAITS)
     live = start(SCAN_COMMAND=shlex.quote(script), THREADS="3")
-    alice, answers = live.login(), []
+    alice, answers = api_token(live), []
     uploads = [threading.Thread(target=lambda: answers.append(live.upload(alice)[0])) for _ in range(2)]
     for upload in uploads:
         upload.start()
     assert eventually(lambda: len(scans_of(script)) == 2)
     assert [live.request("GET", "/healthz")[0] for _ in range(20)] == [200] * 20
-    assert live.request("GET", "/api/documents", headers=alice)[0] == 200
+    assert live.request("GET", "/api/documents", headers=live.login())[0] == 200
     status, headers, _ = live.upload(alice)
     assert (status, int(headers["retry-after"]) > 0) == (503, True)
     assert not answers
