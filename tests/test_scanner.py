@@ -10,6 +10,8 @@ import socket
 import struct
 import subprocess
 import threading
+import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -193,21 +195,38 @@ def test_a_program_gets_no_secret_no_input_and_no_descriptor(
     monkeypatch.setenv("JWT_SECRET", "nobody-may-know-this")
     inherited = os.open(tmp_path, os.O_RDONLY)
     os.set_inheritable(inherited, True)
-    seen = tmp_path / "seen"
-    scan(Command(program(f'cat; env > "{seen}"; ls -l /proc/$$/fd >> "{seen}"')), staged())
+    seen, file = tmp_path / "seen", staged()
+    with waiting_input():
+        scan(Command(program(f'cat; env > "{seen}"; ls -l /proc/$$/fd >> "{seen}"')), file)
     os.close(inherited)
     assert "PATH=/usr" in seen.read_text()
     assert "nobody-may-know-this" not in seen.read_text()
     assert f"-> {tmp_path}\n" not in seen.read_text()
 
 
+@contextmanager
+def waiting_input() -> Iterator[None]:
+    """Standard input, on which nothing comes and which does not end."""
+    former, (reader, writer) = os.dup(0), os.pipe()
+    os.dup2(reader, 0)
+    try:
+        yield
+    finally:
+        os.dup2(former, 0)
+        for descriptor in (former, reader, writer):
+            os.close(descriptor)
+
+
 def test_of_a_program_s_output_only_the_beginning_is_logged_and_only_at_debug(
     program: Callable[[str], list[str]], staged: Callable[..., Staged], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """F9: a file's content may speak through it, so what does not print is escaped, and a megabyte stops nobody."""
-    command = Command(program(r"printf 'a\n\033[31m\377b'; head -c 1000000 /dev/zero; exit 2"))
+    """F9: a file's content may speak through it, so what does not print is escaped; megabytes stop nobody."""
+    command, file = Command(program(r"printf 'a\n\033[31m\377b'; head -c 20000000 /dev/zero; exit 2")), staged()
+    tracemalloc.start()
     with pytest.raises(ScanFailed), caplog.at_level(logging.DEBUG, "uploadsvc.scanner"):
-        scan(command, staged())
+        scan(command, file)
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
     output, _ = caplog.records
     assert (output.levelname, output.getMessage()) == ("DEBUG", "scan_output")
     shown = vars(output)["output"]
@@ -228,6 +247,7 @@ class Daemon:
         self._listener, self._answer = listener, answer
         self.streams: list[bytes] = []
         self.connections = 0
+        self.over = threading.Event()
 
     def serve(self) -> None:
         with suppress(OSError):
@@ -253,12 +273,28 @@ class Early(Daemon):
 
 
 class Silent(Daemon):
-    """Reads and never answers; or answers a byte at a time, for ever."""
+    """Reads and never answers."""
 
     def speak(self, connection: socket.socket, stream: Any) -> None:
-        while connection.recv(10_000_000) or self._answer:
-            threading.Event().wait(0.01)
-            connection.sendall(self._answer)
+        while connection.recv(10_000_000):
+            continue
+
+
+class Slow(Daemon):
+    """Takes a little now and then."""
+
+    def speak(self, connection: socket.socket, stream: Any) -> None:
+        while connection.recv(20_000) and not self.over.wait(0.2):
+            continue
+
+
+class Trickling(Daemon):
+    """Answers a byte at a time, for ever."""
+
+    def speak(self, connection: socket.socket, stream: Any) -> None:
+        threading.Thread(target=stream.read).start()
+        while connection.send(self._answer) and not self.over.wait(0.05):
+            continue
 
 
 class Deaf(Daemon):
@@ -283,6 +319,7 @@ def daemon(
         try:
             yield listener.getsockname(), running
         finally:
+            running.over.set()
             listener.shutdown(socket.SHUT_RDWR)
             thread.join(20)
         assert not thread.is_alive()
@@ -324,7 +361,8 @@ UNCLEAR: list[tuple[type[Daemon], bytes, str]] = [
     (Early, b"stream: OK\0", "stream: OK"),
     (Early, b"", "Connection reset by peer|Broken pipe|no answer"),
     (Silent, b"", "timeout"),
-    (Silent, b"s", "timeout"),
+    (Slow, b"", "timeout"),
+    (Trickling, b"s", "timeout"),
     (Deaf, b"", "timeout"),
 ]
 
@@ -336,8 +374,9 @@ def test_a_daemon_that_says_neither_refuses_the_file(
     """F9: an error, nonsense, no answer, an answer before it has seen everything, or none in time: closed."""
     file = staged(CONTENT * 40)
     with daemon(kind, answer) as (address, _):
-        seconds = SOON if reason == "timeout" else 30
+        seconds, begun = SOON if reason == "timeout" else 30, time.monotonic()
         assert failure(Clamd(address, seconds), file, caplog) in (reason, *reason.split("|"))
+        assert time.monotonic() - begun < 20
 
 
 def test_a_daemon_that_is_not_there_refuses_the_file(
@@ -397,23 +436,25 @@ def test_a_stop_breaks_off_what_is_being_scanned_and_what_comes(
 ) -> None:
     """F9: a scanner that hangs keeps nobody, and what was not scanned is refused."""
     begun, file = tmp_path / "begun", staged()
-    refused = threading.Event()
+    refused = threading.Semaphore(0)
 
     def upload() -> None:
         with pytest.raises(ScanFailed):
             scanner.inspect(NAME, file)
-        refused.set()
+        refused.release()
 
     with daemon(Silent, b"") as (address, clamd):
         command = Command(program(f'touch "{begun}"; sleep 1000'))
         scanner = Scanner(command if engine == "a program" else Clamd(address), 1)
-        thread = threading.Thread(target=upload)
-        thread.start()
+        uploads = [threading.Thread(target=upload) for _ in range(2)]
+        uploads[0].start()
         assert eventually(lambda: begun.exists() or clamd.connections)
         scanner.stop()
-        assert refused.wait(20)
-        thread.join()
-        upload()
+        assert refused.acquire(timeout=20)
+        uploads[1].start()
+        assert refused.acquire(timeout=20)
+        for thread in uploads:
+            thread.join()
 
 
 # --- clamd itself
