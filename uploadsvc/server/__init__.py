@@ -8,18 +8,21 @@ httptools takes the place of its parser, and `Crew` that of its threads.
 import errno
 import logging
 import os
+import re
 import resource
 import signal
 import socket
 import time
+from contextvars import Context
 from typing import Any
 
 from flask import Flask
 from waitress.server import TcpWSGIServer
 from waitress.wasyncore import dispatcher
 
-from .. import config, health
+from .. import config, guard, health
 from ..crew import Crew
+from ..errors import BadRequest
 from ..throttle import network_of
 from ..uploads import upload_limits
 from .channel import Channel
@@ -31,6 +34,10 @@ IDLE_SECONDS = 30  # between requests, or without a byte within one
 DESCRIPTORS = 8192  # a connection and its staged files, twice over
 _SPARE = 32  # connections beyond them, while nobody is idle; then they wait in the backlog
 _LAST_SECONDS = 5  # for threads to end when the time for draining is over
+_FORWARDED = {  # by an honest proxy: one scheme, and addresses without quotes
+    "HTTP_X_FORWARDED_PROTO": re.compile("(https?)?", re.IGNORECASE),
+    "HTTP_X_FORWARDED_FOR": re.compile('[^"]*'),
+}
 _NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
 
 
@@ -71,9 +78,19 @@ class Server(TcpWSGIServer):
         self.application = self._believe_only_the_proxy
 
     def _believe_only_the_proxy(self, environ: dict[str, Any], start_response: Any) -> Any:
-        """Drop an X-Request-ID of anybody else's, while the peer's own address is still known."""
+        """Drop an X-Request-ID of anybody else's, while the peer's own address is still known.
+
+        What waitress would refuse of the proxy's own headers, in words that are not ours, the application refuses.
+        """
         if environ["REMOTE_ADDR"] != self.app.config["TRUSTED_PROXY"]:
             environ.pop("HTTP_X_REQUEST_ID", None)
+            return self._application(environ, start_response)
+        for key, valid in _FORWARDED.items():
+            if not valid.fullmatch(environ.get(key, "")):
+                del environ[key]
+                environ[guard.REFUSAL] = BadRequest(
+                    "The proxy in front of the service forwards a header it cannot read."
+                )
         return self._application(environ, start_response)
 
     @property
@@ -93,7 +110,8 @@ class Server(TcpWSGIServer):
     def run(self) -> None:
         """Serve until stopped; what has not finished by then leaves nothing behind."""
         self.task_dispatcher.start(self.adj.threads)
-        self.task_dispatcher.work()
+        # Without the context of the command that serves: Flask would take it for that of each request.
+        Context().run(self.task_dispatcher.work)
         for channel in list(self.active_channels.values()):
             channel.will_close = True  # ends a burst, and a thread that waits for a slow reader
             channel.handle_write()

@@ -50,9 +50,8 @@ def _end(response: Response) -> Response:
     return response
 
 
-def outside_app(method: str, status: int, remote_addr: str, **fields: Any) -> str:
-    """Log a request that ended before it reached the application; return the id to answer it with."""
-    new_id = uuid.uuid4().hex
+def outside_app(method: str, status: int, remote_addr: str, given_id: str = "", **fields: Any) -> None:
+    """Log a request that ended before it reached the application; `given_id` is that of the trusted proxy, if any."""
+    ended_id = given_id if _GIVEN_ID.fullmatch(given_id) else uuid.uuid4().hex
     fields = {"method": method if method in _METHODS else "OTHER", "route": "unmatched", "status": status} | fields
-    log.info("request", extra=fields | {"remote_addr": remote_addr, "request_id": new_id})
-    return new_id
+    log.info("request", extra=fields | {"remote_addr": remote_addr, "request_id": ended_id})

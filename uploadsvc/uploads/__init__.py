@@ -17,9 +17,9 @@ from ..scanner import Scanner
 from ..storage import LocalStorage, Staged
 from ..throttle import OpenUploads
 from . import checksums
-from .reception import UPLOAD_PATH, Reception, StreamedReception, is_upload, upload_limits
+from .reception import UPLOAD_PATH, Reception, StreamedReception, is_upload, route_of, upload_limits
 
-__all__ = ["RECEPTION", "StreamedReception", "is_upload", "upload_limits"]
+__all__ = ["RECEPTION", "StreamedReception", "is_upload", "route_of", "upload_limits"]
 
 bp = Blueprint("uploads", __name__, url_prefix="/api")
 security = logging.getLogger("uploadsvc.security")

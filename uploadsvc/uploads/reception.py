@@ -109,6 +109,11 @@ def is_upload(method: str, path: str) -> bool:
     return path == UPLOAD_PATH if method == "POST" else method == "PUT" and path.startswith(f"{UPLOAD_PATH}/")
 
 
+def route_of(method: str) -> str:
+    """Return the rule of an upload by `method`, as the log knows it: an address may hold a file's name."""
+    return UPLOAD_PATH if method == "POST" else f"{UPLOAD_PATH}/<path:filename>"
+
+
 def _name_in_path(request: Request) -> str:
     """Return the file's name as the address of a PUT gives it, after WSGI has undone the percent signs (PEP 3333)."""
     path: str = request.environ["PATH_INFO"]
