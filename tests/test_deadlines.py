@@ -200,7 +200,7 @@ def test_the_line_of_a_put_that_is_broken_off_does_not_name_the_file(live: Live)
         pass
     assert eventually(lambda: len(requests_logged(live)) > already + 1)
     line = requests_logged(live)[-1]
-    assert (line["status"], line["route"]) == (499, "/api/upload/<path:filename>")
+    assert (line["status"], line["route"]) == (499, "/api/upload/<rest:filename>")
     assert "secret" not in live.log.read_text()
 
 

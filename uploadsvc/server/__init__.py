@@ -8,7 +8,6 @@ httptools takes the place of its parser, and `Crew` that of its threads.
 import errno
 import logging
 import os
-import re
 import resource
 import signal
 import socket
@@ -20,9 +19,8 @@ from flask import Flask
 from waitress.server import TcpWSGIServer
 from waitress.wasyncore import dispatcher
 
-from .. import config, guard, health
+from .. import config, guard, health, telemetry
 from ..crew import Crew
-from ..errors import BadRequest
 from ..throttle import network_of
 from ..uploads import upload_limits
 from .channel import Channel
@@ -34,10 +32,6 @@ IDLE_SECONDS = 30  # between requests, or without a byte within one
 DESCRIPTORS = 8192  # a connection and its staged files, twice over
 _SPARE = 32  # connections beyond them, while nobody is idle; then they wait in the backlog
 _LAST_SECONDS = 5  # for threads to end when the time for draining is over
-_FORWARDED = {  # by an honest proxy: one scheme, and addresses without quotes
-    "HTTP_X_FORWARDED_PROTO": re.compile("(https?)?", re.IGNORECASE),
-    "HTTP_X_FORWARDED_FOR": re.compile('[^"]*'),
-}
 _NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
 
 
@@ -72,26 +66,9 @@ class Server(TcpWSGIServer):
             clear_untrusted_proxy_headers=True,
             **_proxy_settings(app.config["TRUSTED_PROXY"]),
         )
-
         self.adj.send_bytes = self.adj.outbuf_overflow  # header and body in one send, at the end of the task
-        self._application = self.application  # waitress has put its reading of the proxy's headers around ours
-        self.application = self._believe_only_the_proxy
-
-    def _believe_only_the_proxy(self, environ: dict[str, Any], start_response: Any) -> Any:
-        """Drop an X-Request-ID of anybody else's, while the peer's own address is still known.
-
-        What waitress would refuse of the proxy's own headers, in words that are not ours, the application refuses.
-        """
-        if environ["REMOTE_ADDR"] != self.app.config["TRUSTED_PROXY"]:
-            environ.pop("HTTP_X_REQUEST_ID", None)
-            return self._application(environ, start_response)
-        for key, valid in _FORWARDED.items():
-            if not valid.fullmatch(environ.get(key, "")):
-                del environ[key]
-                environ[guard.REFUSAL] = BadRequest(
-                    "The proxy in front of the service forwards a header it cannot read."
-                )
-        return self._application(environ, start_response)
+        # Around waitress's own reading of what the proxy says, which answers what is wrong in its own words.
+        self.application = guard.believing(self.application, app.config["TRUSTED_PROXY"])
 
     @property
     def draining(self) -> bool:
@@ -192,6 +169,7 @@ class Server(TcpWSGIServer):
             self.stop(signal.SIGTERM, None)
         for channel in list(self.active_channels.values()):
             channel.check_deadlines()
+        telemetry.metrics.looked_at_server(len(self.task_dispatcher.queue), len(self.active_channels))
         super().maintenance(now)
 
 

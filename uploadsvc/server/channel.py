@@ -12,7 +12,7 @@ from waitress.channel import HTTPChannel
 
 from .. import telemetry
 from ..throttle import network_of
-from ..uploads import StreamedReception, route_of
+from ..uploads import ROUTES, StreamedReception
 from .deadlines import Deadlines
 from .request import Request
 from .task import Task
@@ -226,7 +226,7 @@ class Channel(HTTPChannel):
             408 if self._late else 499,
             self._forwarded(request, "X_FORWARDED_FOR") or self.addr[0],
             self._forwarded(request, "X_REQUEST_ID"),
-            route=route_of(request.command) if request.reception else "unmatched",
+            route=ROUTES[request.command] if request.reception else "unmatched",
             bytes_in=request.body_bytes_received,
             user_id=credential and credential.user_id,
             duration_ms=round((time.monotonic() - request.started) * 1000, 1),
