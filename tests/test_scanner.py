@@ -28,7 +28,7 @@ from tests.support.traces import state
 from tests.test_feeders import FEEDERS, Caller
 from tests.test_filetypes import docx
 from uploadsvc.config import ConfigError
-from uploadsvc.errors import MalwareFound, ScanFailed
+from uploadsvc.errors import ScanFailed, UnsupportedType
 from uploadsvc.scanner import Clamd, Command, Engine, Scanner, UnderWay
 from uploadsvc.storage import LocalStorage, Staged
 
@@ -113,7 +113,7 @@ def test_a_program_that_ends_with_1_refuses_it_by_the_name_that_its_sender_knows
 ) -> None:
     """F9: neither where it is staged nor what was found is told to the sender."""
     file = staged(EICAR)
-    with pytest.raises(MalwareFound) as refusal:
+    with pytest.raises(UnsupportedType) as refusal:
         scan(Command(program(FINDS_EICAR)), file)
     assert (refusal.value.status, refusal.value.code) == (415, "unsupported_type")
     assert NAME in refusal.value.message
@@ -342,7 +342,7 @@ def test_what_clamd_finds_refuses_the_file_and_its_name_is_for_the_log(
 ) -> None:
     """F9: `stream: <signature> FOUND`, escaped where it does not print."""
     answer = b"stream: Win.Test.EICAR_HDB-1 \x1b[31m FOUND\0"
-    with daemon(answer=answer) as (address, _), pytest.raises(MalwareFound) as refusal:
+    with daemon(answer=answer) as (address, _), pytest.raises(UnsupportedType) as refusal:
         scan(Clamd(address), staged())
     [line] = caplog.records
     assert (line.getMessage(), vars(line)["signature"]) == ("malware_found", r"Win.Test.EICAR_HDB-1 \x1b[31m")
@@ -499,7 +499,7 @@ def test_clamd_finds_what_it_knows_packed_or_not(
 ) -> None:
     """F9: what is over its limits only with `AlertExceedsMax yes`."""
     content, signature = FOUND[case]
-    with pytest.raises(MalwareFound):
+    with pytest.raises(UnsupportedType):
         scan(Clamd(clamd), staged(content))
     assert [vars(line).get("signature") for line in caplog.records] == [signature]
 

@@ -117,13 +117,6 @@ class UnsupportedType(ApiError):
     """RFC 9110 §15.5.16: a type outside the list, or content that is not what the name says."""
 
     status, code = 415, "unsupported_type"
-    reason = "type"  # of the refusal, for the log
-
-
-class MalwareFound(UnsupportedType):
-    """The scanner knows the content; by which name is not told, lest a sender tries until there is none."""
-
-    reason = "malware"
 
 
 class HeadersTooLong(ApiError):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from ..errors import MalwareFound, ScanFailed
+from ..errors import ScanFailed, UnsupportedType
 from .clamd import Clamd
 from .command import Command
 from .scans import NoVerdict, StagedFile, UnderWay, reason_of, shown
@@ -55,7 +55,7 @@ class Scanner:
         self._under_way.stop()
 
     def inspect(self, filename: str, file: StagedFile) -> None:
-        """Raise MalwareFound, which names the file as the sender knows it, or ScanFailed."""
+        """Raise UnsupportedType, which names the file as the sender knows it, or ScanFailed."""
         try:
             found = self._engine.scan(file, self._under_way)
         except (OSError, NoVerdict) as error:
@@ -63,7 +63,8 @@ class Scanner:
             raise ScanFailed(retry_after=30) from error
         if found is not None:
             log.warning("malware_found", extra={"signature": shown(found)})
-            raise MalwareFound(f"“{filename}” was refused: the virus scanner found malware in it.")
+            message = f"“{filename}” was refused: the virus scanner found malware in it."
+            raise UnsupportedType(message, reason="malware")
 
 
 def scanner_for(words: Sequence[str], address: str | tuple[str, int], places: int) -> Scanner | None:

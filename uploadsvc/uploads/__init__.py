@@ -124,7 +124,7 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
 
 
 def _scan(scanner: Scanner, received: Received[Staged, Candidate]) -> None:
-    """Have every file looked at; raise MalwareFound or ScanFailed."""
+    """Have every file looked at; raise UnsupportedType or ScanFailed."""
     with scanner.place():
         for file in received.files:
             _still_wanted()
