@@ -22,6 +22,7 @@ from . import (
     tokens,
     uploads,
 )
+from .scanner import scanner_for
 from .storage import LocalStorage
 
 __all__ = ["create_app", "models"]
@@ -34,6 +35,8 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.config.from_mapping(settings)
     app.config.from_mapping(config.flask_settings(settings))
     app.extensions["storage"] = LocalStorage(settings["UPLOADS_DIR"], settings["MIN_FREE_BYTES"])
+    places = max(1, settings["THREADS"] - 1)  # one thread is always kept from scans
+    app.extensions["scanner"] = scanner_for(settings["SCAN_COMMAND"], settings["CLAMD_ADDRESS"], places)
     guard.prepare(app)
     telemetry.init_app(app)
     extensions.init_app(app)

@@ -174,6 +174,18 @@ class Busy(ApiError):
         super().__init__("The server is busy. Nothing was changed; try again in a few seconds.", {"Retry-After": "5"})
 
 
+class ScanFailed(ApiError):
+    """RFC 9110 §15.6.4: the scanner for malware gave no verdict, and nothing passes without one."""
+
+    status, code = 503, "scan_failed"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            "The upload could not be checked for malware. Nothing was stored; try again in a while.",
+            {"Retry-After": str(retry_after)},
+        )
+
+
 class InsufficientStorage(ApiError):
     """RFC 4918 §11.5: no room for the upload."""
 

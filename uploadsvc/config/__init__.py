@@ -72,6 +72,8 @@ def check(config: Mapping[str, Any]) -> None:
         _stop("SENTRY_DSN", "needs the extra `sentry`: .venv/bin/pip install 'sentry-sdk>=2,<3'")
     if not database.parent.is_dir():
         _stop("DATABASE_URL", f"names a folder that does not exist: {database.parent}")
+    if config["SCAN_COMMAND"] and config["CLAMD_ADDRESS"]:
+        _stop("SCAN_COMMAND", "and CLAMD_ADDRESS are both set: choose one of the scanners")
 
 
 def worker_environment(metrics_folder: Path) -> dict[str, str]:

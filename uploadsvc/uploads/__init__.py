@@ -12,6 +12,7 @@ from ..filetypes import TYPES, Candidate, safe_name
 from ..intake import Received
 from ..models import Document, Row, now
 from ..principal import Scope, admit, known
+from ..scanner import Scanner
 from ..storage import LocalStorage, Staged
 from ..telemetry import metrics
 from ..throttle import OpenUploads
@@ -65,10 +66,14 @@ def upload(filename: str = "") -> Response:
         admit(reception.check(), Scope.UPLOAD)
         received, key = reception.finish(), request.headers.get("Idempotency-Key")
         metrics.upload_arrived(sum(file.staged.size for file in received.files), reception.seconds, reception.speed)
-        return _answer(received, _first_result(received, key) or _store(received, key))
-    except UnsupportedType:
+        rows = _first_result(received, key)
+        if not rows:
+            _inspect(received)
+            rows = _store(received, key)
+        return _answer(received, rows)
+    except UnsupportedType as error:
         whose = reception.credential  # a server that streams raises before anybody is admitted
-        audit.tell("file_refused", user_id=whose and whose.user_id)
+        audit.tell("file_refused", user_id=whose and whose.user_id, reason=error.reason)
         raise
     finally:
         reception.close()
@@ -92,21 +97,27 @@ def _digest(received: Received[Staged, Candidate]) -> str:
     return Document.digest_of((file.recogniser.filename, file.staged.size, file.staged.sha256) for file in files)
 
 
+def _inspect(received: Received[Staged, Candidate]) -> None:
+    """Refuse what has no room, and what is not what it says or not clean, before anything is published."""
+    size = sum(file.staged.size for file in received.files)
+    g.principal.account.check_room(size, current_app.config["USER_QUOTA_BYTES"])
+    for file in received.files:
+        file.recogniser.inspect(file.staged.open, file.staged.size)
+    if scanner := current_app.extensions["scanner"]:
+        _scan(scanner, received)
+
+
 @metrics.STORE_SECONDS.labels("local").time()
 def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
     """Publish the files and commit their rows; after any failure neither is left."""
-    storage, published, principal = _storage(), [], g.principal
-    quota = current_app.config["USER_QUOTA_BYTES"]
-    principal.account.check_room(sum(file.staged.size for file in received.files), quota)
+    storage, published, user_id = _storage(), [], g.principal.user_id
     try:
         for file in received.files:
-            file.recogniser.inspect(file.staged.open, file.staged.size)
-        for file in received.files:
             _still_wanted()
-            published.append(storage.publish(file.staged, principal.user_id, safe_name(file.recogniser.filename)))
+            published.append(storage.publish(file.staged, user_id, safe_name(file.recogniser.filename)))
         _still_wanted()
         rows = _rows(received, published, key)
-        Document.store(rows, quota)
+        Document.store(rows, current_app.config["USER_QUOTA_BYTES"])
     except BaseException as error:
         db.session.rollback()
         for path in published:
@@ -117,6 +128,14 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
     ids, size = [row["public_id"] for row in rows], sum(row["size"] for row in rows)
     audit.tell("uploaded", documents=ids, files=len(ids), bytes=size)
     return rows
+
+
+def _scan(scanner: Scanner, received: Received[Staged, Candidate]) -> None:
+    """Have every file looked at; raise UnsupportedType or ScanFailed."""
+    with scanner.place():
+        for file in received.files:
+            _still_wanted()
+            scanner.inspect(file.recogniser.filename, file.staged)
 
 
 def _still_wanted() -> None:
