@@ -16,6 +16,7 @@ from . import (
     guard,
     health,
     models,
+    openapi,
     principal,
     telemetry,
     tokens,
@@ -43,6 +44,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     uploads.init_app(app)
     app.register_blueprint(documents.bp)
     app.register_blueprint(tokens.bp)
+    app.register_blueprint(openapi.bp)
     health.init_app(app)
     app.register_blueprint(cli.bp)
     _serve_client(app, config.ROOT / "web")
