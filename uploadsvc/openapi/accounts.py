@@ -4,11 +4,12 @@ from typing import Any
 
 from .answers import ok, refused
 from .operations import ANYONE, SESSION, delete, get, given, post, sent
-from .schemas import NUMBER, SECONDS, SIGNED_IN, TEXT, TOKEN, WORD, record, ref, several
+from .schemas import NUMBER, SECONDS, SIGNED_IN, TEXT, TOKEN, WORD, or_null, record, ref, several
 
 _NEW_PASSWORD = {"type": "string", "minLength": 8, "description": "At most 72 bytes in UTF-8; not a common one."}
-_TOKEN_NAME = {"type": "string", "minLength": 1, "maxLength": 100}
+_TOKEN_NAME = {"type": "string", "minLength": 1, "maxLength": 100, "description": "Only characters that can be shown."}
 _DAYS = {"type": ["integer", "null"], "minimum": 1, "maximum": 3650, "description": "null, or nothing: no end."}
+
 ACCOUNTS: dict[str, dict[str, Any]] = {
     "/api/auth/login": post(
         "login",
@@ -26,7 +27,7 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
         "Exchange a refresh token, from the cookie or the body, for a new pair",
         [{"refreshCookie": [], "csrf": []}, {}],
         ok("The cookies are set; only who sent a body gets `refresh`.", SIGNED_IN | {"refresh": TEXT}, ("refresh",)),
-        requestBody=sent(record({"refresh": WORD})) | {"required": False},
+        requestBody=sent(record({"refresh": or_null(WORD)}, ("refresh",))) | {"required": False},
     ),
     "/api/auth/verify-status": post(
         "verifyStatus",

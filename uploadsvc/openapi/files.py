@@ -15,6 +15,7 @@ _KEY = given(
 _FORM = sent(
     record({"file": several(BINARY, minItems=1)}, description="Every part with a filename is a file, others are text."),
     "multipart/form-data",
+    example={"file": ["Quarterly notes.\n"]},
     encoding={
         "file": {
             "contentType": ", ".join(reversed(MIMETYPES)),
@@ -33,7 +34,7 @@ _UPLOADED: Answers = {
 } | refused(*ALWAYS, 403, 413, 415, 422, 429, 507, kind="UploadError")
 _LIMITS = "All or nothing: at most 20 files of 10 485 760 bytes each, unless `/api/limits` tells otherwise."
 _RANGE = [
-    given("Range", "header", TEXT, "One range of bytes; any other is ignored (RFC 9110 §14.2)."),
+    given("Range", "header", TEXT, "One range; others are ignored (RFC 9110 §14.2).", example="bytes=0-3"),
     given("If-Range", "header", TEXT, "The ETag that the range is of."),
     given("If-None-Match", "header", TEXT, "The ETag of what the client has."),
 ]

@@ -1,0 +1,195 @@
+"""The description at /api/openapi.json is true: it is compared with the code, and tried against a real server."""
+
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from http.cookies import SimpleCookie
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.support.engines import ROOT, Live
+from tests.support.people import Person, csrf, signed_in
+from uploadsvc import errors
+from uploadsvc.models import ApiToken
+from uploadsvc.openapi import document
+
+DEMO = "Password123!"  # the demo account's; it stands in the description's examples
+DESCRIPTION = json.loads(json.dumps(document()))
+OPERATIONS = {
+    operation["operationId"]: (method.upper(), path, operation)
+    for path, methods in DESCRIPTION["paths"].items()
+    for method, operation in methods.items()
+}
+
+
+def described(rule: str) -> str:
+    """The path of one of Flask's rules, as the description writes it."""
+    return re.sub(r"<(?:\w+:)?(?:\w+_)?(\w+)>", r"{\1}", rule)
+
+
+def test_it_is_valid_openapi() -> None:
+    schemathesis.openapi.from_dict(DESCRIPTION).validate()
+
+
+def test_anybody_may_read_it(client: FlaskClient) -> None:
+    answer = client.get("/api/openapi.json")
+    assert (answer.status_code, answer.mimetype, answer.get_json()) == (200, "application/json", DESCRIPTION)
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_it_has_every_route_and_no_other(app: Flask) -> None:
+    routes = {
+        (method, described(rule.rule))
+        for rule in app.url_map.iter_rules()
+        if not rule.endpoint.startswith("web")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert {(method, path) for method, path, _ in OPERATIONS.values()} == routes
+
+
+def test_it_has_every_stable_code_with_its_status() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.ApiError)]
+    ours = {(kind.status, kind.code) for kind in kinds if kind.status != 499}  # nobody receives a 499
+    responses = DESCRIPTION["components"]["responses"]
+    for name in ("Error", "UploadError"):
+        told = {
+            (int(key.removeprefix(name)), code)
+            for key, response in responses.items()
+            if key.startswith(name)
+            for code in response["content"]["application/json"]["schema"]["properties"]["error"]["enum"]
+        }
+        assert told == ours | {(416, "requested_range_not_satisfiable")}
+
+
+def credentials(app: Flask, person: Person) -> Iterator[tuple[dict[str, set[str]], FlaskClient, dict[str, str]]]:
+    """Everybody who may come: what security schemes, with which scopes, a client and its headers satisfy."""
+    nobody = app.test_client(use_cookies=False)
+    yield {}, nobody, {}
+    yield {"session": set()}, nobody, person.login().headers
+    browser = signed_in(app)
+    yield {"cookie": set()}, browser, {}
+    browser = signed_in(app)
+    yield {"cookie": set(), "csrf": set()}, browser, csrf(browser)
+    for scope, scopes in (("upload", {"upload"}), ("full", {"upload", "full"})):
+        with app.app_context():
+            _, token = ApiToken.create(1, "script", scope, None, app.config["JWT_SECRET"])
+        yield {"apiToken": scopes}, nobody, {"Authorization": f"Bearer {token}"}
+        yield {"basic": scopes}, nobody, {"Authorization": f"Basic {base64.b64encode(f'me:{token}'.encode()).decode()}"}
+
+
+# Whoever refreshes or signs out proves it otherwise: test_sessions.py.
+@pytest.mark.parametrize("name", sorted(OPERATIONS.keys() - {"refresh", "logout"}))
+def test_it_tells_who_may_do_what(app: Flask, alice: Person, name: str) -> None:
+    method, path, operation = OPERATIONS[name]
+    wanted = operation["security"] or [{}]
+    for satisfied, client, headers in credentials(app, alice):
+        enough = any(
+            all(scheme in satisfied and set(scopes) <= satisfied[scheme] for scheme, scopes in each.items())
+            for each in wanted
+        )
+        answer = client.open(path.format(id="1", filename="a.pdf"), method=method, headers=headers, json={})
+        assert (answer.status_code not in (401, 403)) == enough, (satisfied, answer.text)
+
+
+def closed(node: Any) -> Any:
+    """The description with answers that hold nothing but what it names: for a test a member too many is a leak."""
+    if isinstance(node, list):
+        return [closed(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    extra = {"additionalProperties": False} if "properties" in node else {}
+    return {key: value if key == "requestBody" else closed(value) for key, value in node.items()} | extra
+
+
+def browser_session(live: Live) -> dict[str, str]:
+    """Sign in as a browser does; the refresh cookie and the CSRF token."""
+    connection = live.http()
+    body = json.dumps({"email": "user@example.com", "password": DEMO})
+    connection.request("POST", "/api/auth/login", body, {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    cookies = SimpleCookie(" ".join(value for name, value in answer.getheaders() if name == "Set-Cookie"))
+    connection.close()
+    return {"REFRESH": f"refresh_token={cookies['refresh_token'].value}", "CSRF": cookies["csrf_token"].value}
+
+
+def tried(live: Live, description: dict[str, Any], *options: str) -> subprocess.CompletedProcess[str]:
+    """Run schemathesis with a description over a server that has the demo account."""
+    live.flask("users", "add", "changing@example.com", "--password-stdin", stdin=f"{DEMO}\n")
+    given = browser_session(live) | {
+        "LEAVING": live.login("user@example.com", DEMO)["Authorization"],
+        "CHANGING": live.login("changing@example.com", DEMO)["Authorization"],
+    }
+    file = live.instance / "openapi.json"
+    file.write_text(json.dumps(closed(description)))
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(ROOT / "tests" / "schemathesis.toml")]
+    command += ["run", str(file), "--url", f"http://127.0.0.1:{live.port}", "--no-color", *options]
+    return subprocess.run(
+        command, cwd=live.instance, env=os.environ | given, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def answered_well(live: Live) -> set[tuple[str, str]]:
+    """The operations that were answered 200 at least once, as the server has logged them."""
+    requests = [line for line in live.lines if line["message"] == "request" and line["status"] == 200]
+    return {(line["method"], described(line["route"])) for line in requests}
+
+
+def test_the_server_does_what_it_says_to_a_session(start: Callable[..., Live]) -> None:
+    live = start()
+    live.flask("seed")
+    authorization = live.login("user@example.com", DEMO)["Authorization"]
+    run = tried(live, DESCRIPTION, "-H", f"Authorization: {authorization}")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert answered_well(live) >= {(method, path) for method, path, _ in OPERATIONS.values()}
+
+
+def test_the_server_does_what_it_says_to_a_script_that_wants_text(start: Callable[..., Live]) -> None:
+    live = start()
+    live.flask("seed")
+    token = live.flask("tokens", "add", "user@example.com", "script", "--scope", "full").stdout.strip()
+    basic = base64.b64encode(f"me:{token}".encode()).decode()
+    run = tried(live, DESCRIPTION, "-H", f"Authorization: Basic {basic}", "-H", "Accept: text/plain")
+    assert run.returncode == 0, run.stdout + run.stderr
+    open_to_it = [key for key in OPERATIONS.values() if {"basic": ["full"]} in key[2]["security"]]
+    assert answered_well(live) >= {(method, path) for method, path, _ in open_to_it}
+
+
+def test_what_it_says_wrongly_is_found(start: Callable[..., Live]) -> None:
+    """The two tests above can fail: one lie an operation, and what schemathesis calls it."""
+    live = start()
+    live.flask("seed")
+    lies = deepcopy(DESCRIPTION)
+    operations = {operation["operationId"]: operation for path in lies["paths"].values() for operation in path.values()}
+    good = {name: operation["responses"].get("200") for name, operation in operations.items()}
+    schemas = {name: good[name]["content"]["application/json"]["schema"] for name in ("limits", "listDocuments")}
+    del operations["showDocument"]["responses"]["404"]
+    good["readyz"]["content"] = {"text/plain": {}}
+    good["healthz"]["headers"]["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
+    schemas["limits"]["properties"]["maxFiles"] = {"type": "string"}
+    schemas["listDocuments"]["required"].remove("next")
+    del schemas["listDocuments"]["properties"]["next"]
+    operations["openapi"]["security"] = [{"session": []}]
+    found = {
+        "GET /api/documents/{id}": "ST103 Undocumented status code",
+        "GET /readyz": "ST105 Undocumented Content-Type",
+        "GET /healthz": "ST107 Missing required response headers",
+        "GET /api/limits": "ST108 Response violates schema",
+        "GET /api/documents": "ST108 Response violates schema",
+        "GET /api/openapi.json": "ST401 API accepts requests without authentication",
+    }
+    authorization = live.login("user@example.com", DEMO)["Authorization"]
+    only = [option for name in found for option in ("--include-name", name)]
+    run = tried(live, lies, "-H", f"Authorization: {authorization}", "--phases", "coverage", *only)
+    sections = re.split(r"^_+ (.+) _+$", run.stdout, flags=re.MULTILINE)
+    told = dict(zip(sections[1::2], sections[2::2], strict=True))
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert {name: title for name, title in found.items() if title in told.get(name, "")} == found
