@@ -529,15 +529,29 @@ def test_users_disable_ends_the_sessions_and_keeps_the_documents(alice: Person) 
     assert answer.status_code == 401 and state(alice.app) == before
 
 
-def test_users_list_tells_who_is_active(alice: Person, bob: Person) -> None:
+def test_users_enable_takes_disable_back(alice: Person, bob: Person) -> None:
+    """A17: signed in anew with the old password; the sessions of before stay ended, and the others are not touched."""
+    command(alice.app, "users", "disable", alice.email)
+    assert command(alice.app, "users", "enable", "Alice@example.com").exit_code == 0
+    assert alice.get("/api/documents").status_code == 401 and bob.get("/api/documents").status_code == 200
+    assert alice.login().get("/api/documents").status_code == 200
+
+
+def test_users_list_tells_who_is_active_and_what_each_keeps(alice: Person, bob: Person) -> None:
     command(alice.app, "users", "disable", bob.email)
+    command(alice.app, "users", "quota", alice.email, "100")
+    alice.upload(content=PDF)
     listed = command(alice.app, "users", "list").stdout.splitlines()
-    assert [line.split("\t")[1:] for line in listed] == [[alice.email, "active"], [bob.email, "disabled"]]
+    assert [line.split("\t")[1:] for line in listed] == [
+        [alice.email, "active", str(len(PDF)), "100"],
+        [bob.email, "disabled", "0", "0"],
+    ]
 
 
-@pytest.mark.parametrize("name", ["passwd", "disable"])
-def test_a_command_for_nobody_refuses_with_one_line(name: str, alice: Person) -> None:
-    assert "nobody@example.com" in one_line(command(alice.app, "users", name, "nobody@example.com"))
+@pytest.mark.parametrize("arguments", ["passwd {}", "disable {}", "enable {}", "quota {} 1"])
+def test_a_command_for_nobody_refuses_with_one_line(arguments: str, alice: Person) -> None:
+    nobody = "nobody@example.com"
+    assert nobody in one_line(command(alice.app, "users", *arguments.format(nobody).split()))
 
 
 def test_commands_set_a_new_instance_up(tmp_path: Path) -> None:

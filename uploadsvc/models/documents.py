@@ -83,8 +83,8 @@ class Document(db.Model):  # type: ignore[name-defined]
         work costs three times as much.
         """
         try:
+            connection().execute(_INSERT, rows)  # first, for a repeated key is that, whatever the quota says
             User.charge(rows[0]["user_id"], sum(row["size"] for row in rows), quota)
-            connection().execute(_INSERT, rows)
             connection().commit()
         finally:
             release_connection()
