@@ -11,15 +11,17 @@ from copy import deepcopy
 from http.cookies import SimpleCookie
 from typing import Any
 
+import jwt
 import pytest
 import schemathesis
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.support.engines import ROOT, Live
+from tests.support.engines import BASE, ROOT, Live
 from tests.support.people import Person, csrf, signed_in
 from uploadsvc import errors
-from uploadsvc.models import ApiToken
+from uploadsvc.extensions import db
+from uploadsvc.models import ApiToken, User
 from uploadsvc.openapi import document
 
 DEMO = "Password123!"  # the demo account's; it stands in the description's examples
@@ -70,6 +72,16 @@ def test_it_has_every_stable_code_with_its_status() -> None:
         assert told == ours | {(416, "requested_range_not_satisfiable")}
 
 
+def new_token(app: Flask, scope: str) -> str:
+    """An API token of the first account."""
+    with app.app_context():
+        return ApiToken.create(1, "script", scope, None, app.config["JWT_SECRET"])[1]
+
+
+def as_basic(token: str) -> str:
+    return f"Basic {base64.b64encode(f'me:{token}'.encode()).decode()}"
+
+
 def credentials(app: Flask, person: Person) -> Iterator[tuple[dict[str, set[str]], FlaskClient, dict[str, str]]]:
     """Everybody who may come: what security schemes, with which scopes, a client and its headers satisfy."""
     nobody = app.test_client(use_cookies=False)
@@ -80,10 +92,9 @@ def credentials(app: Flask, person: Person) -> Iterator[tuple[dict[str, set[str]
     browser = signed_in(app)
     yield {"cookie": set(), "csrf": set()}, browser, csrf(browser)
     for scope, scopes in (("upload", {"upload"}), ("full", {"upload", "full"})):
-        with app.app_context():
-            _, token = ApiToken.create(1, "script", scope, None, app.config["JWT_SECRET"])
+        token = new_token(app, scope)
         yield {"apiToken": scopes}, nobody, {"Authorization": f"Bearer {token}"}
-        yield {"basic": scopes}, nobody, {"Authorization": f"Basic {base64.b64encode(f'me:{token}'.encode()).decode()}"}
+        yield {"basic": scopes}, nobody, {"Authorization": as_basic(token)}
 
 
 # Whoever refreshes or signs out proves it otherwise: test_sessions.py.
@@ -110,24 +121,41 @@ def closed(node: Any) -> Any:
     return {key: value if key == "requestBody" else closed(value) for key, value in node.items()} | extra
 
 
-def browser_session(live: Live) -> dict[str, str]:
-    """Sign in as a browser does; the refresh cookie and the CSRF token."""
+@pytest.fixture
+def server(app: Flask, start: Callable[..., Live]) -> Live:
+    """A real server on the instance of `app`, with accounts whose password stands in the description's examples."""
+    with app.app_context():
+        for name in ("user", "changing", "leaving"):
+            User.create(f"{name}@example.com", DEMO, 4)
+        db.session.commit()
+    return start(JWT_SECRET=BASE["JWT_SECRET"])
+
+
+def bearer(live: Live, name: str = "user") -> str:
+    return live.login(f"{name}@example.com", DEMO)["Authorization"]
+
+
+def in_a_browser(live: Live, name: str) -> dict[str, str]:
+    """The refresh cookie and the CSRF token of a session."""
     connection = live.http()
-    body = json.dumps({"email": "user@example.com", "password": DEMO})
+    body = json.dumps({"email": f"{name}@example.com", "password": DEMO})
     connection.request("POST", "/api/auth/login", body, {"Content-Type": "application/json"})
     answer = connection.getresponse()
-    cookies = SimpleCookie(" ".join(value for name, value in answer.getheaders() if name == "Set-Cookie"))
+    cookies = SimpleCookie(" ".join(value for header, value in answer.getheaders() if header == "Set-Cookie"))
     connection.close()
     return {"REFRESH": f"refresh_token={cookies['refresh_token'].value}", "CSRF": cookies["csrf_token"].value}
 
 
 def tried(live: Live, description: dict[str, Any], *options: str) -> subprocess.CompletedProcess[str]:
-    """Run schemathesis with a description over a server that has the demo account."""
-    live.flask("users", "add", "changing@example.com", "--password-stdin", stdin=f"{DEMO}\n")
-    given = browser_session(live) | {
-        "LEAVING": live.login("user@example.com", DEMO)["Authorization"],
-        "CHANGING": live.login("changing@example.com", DEMO)["Authorization"],
+    """Run schemathesis with a description over a server."""
+    given = in_a_browser(live, "leaving")
+    given |= {
+        "LEAVING": bearer(live, "leaving"),
+        "ENDING": bearer(live, "leaving"),
+        "CHANGING": bearer(live, "changing"),
     }
+    ended = bearer(live, "leaving").removeprefix("Bearer ")
+    given["ENDED"] = jwt.decode(ended, options={"verify_signature": False})["sid"]
     file = live.instance / "openapi.json"
     file.write_text(json.dumps(closed(description)))
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(ROOT / "tests" / "schemathesis.toml")]
@@ -143,30 +171,22 @@ def answered_well(live: Live) -> set[tuple[str, str]]:
     return {(line["method"], described(line["route"])) for line in requests}
 
 
-def test_the_server_does_what_it_says_to_a_session(start: Callable[..., Live]) -> None:
-    live = start()
-    live.flask("seed")
-    authorization = live.login("user@example.com", DEMO)["Authorization"]
-    run = tried(live, DESCRIPTION, "-H", f"Authorization: {authorization}")
+def test_the_server_does_what_it_says_to_a_session(server: Live) -> None:
+    run = tried(server, DESCRIPTION, "-H", f"Authorization: {bearer(server)}")
     assert run.returncode == 0, run.stdout + run.stderr
-    assert answered_well(live) >= {(method, path) for method, path, _ in OPERATIONS.values()}
+    assert answered_well(server) >= {(method, path) for method, path, _ in OPERATIONS.values()}
 
 
-def test_the_server_does_what_it_says_to_a_script_that_wants_text(start: Callable[..., Live]) -> None:
-    live = start()
-    live.flask("seed")
-    token = live.flask("tokens", "add", "user@example.com", "script", "--scope", "full").stdout.strip()
-    basic = base64.b64encode(f"me:{token}".encode()).decode()
-    run = tried(live, DESCRIPTION, "-H", f"Authorization: Basic {basic}", "-H", "Accept: text/plain")
+def test_the_server_does_what_it_says_to_a_script_that_wants_text(app: Flask, server: Live) -> None:
+    basic = as_basic(new_token(app, "full"))
+    run = tried(server, DESCRIPTION, "-H", f"Authorization: {basic}", "-H", "Accept: text/plain")
     assert run.returncode == 0, run.stdout + run.stderr
     open_to_it = [key for key in OPERATIONS.values() if {"basic": ["full"]} in key[2]["security"]]
-    assert answered_well(live) >= {(method, path) for method, path, _ in open_to_it}
+    assert answered_well(server) >= {(method, path) for method, path, _ in open_to_it}
 
 
-def test_what_it_says_wrongly_is_found(start: Callable[..., Live]) -> None:
+def test_what_it_says_wrongly_is_found(server: Live) -> None:
     """The two tests above can fail: one lie an operation, and what schemathesis calls it."""
-    live = start()
-    live.flask("seed")
     lies = deepcopy(DESCRIPTION)
     operations = {operation["operationId"]: operation for path in lies["paths"].values() for operation in path.values()}
     good = {name: operation["responses"].get("200") for name, operation in operations.items()}
@@ -186,9 +206,8 @@ def test_what_it_says_wrongly_is_found(start: Callable[..., Live]) -> None:
         "GET /api/documents": "ST108 Response violates schema",
         "GET /api/openapi.json": "ST401 API accepts requests without authentication",
     }
-    authorization = live.login("user@example.com", DEMO)["Authorization"]
     only = [option for name in found for option in ("--include-name", name)]
-    run = tried(live, lies, "-H", f"Authorization: {authorization}", "--phases", "coverage", *only)
+    run = tried(server, lies, "-H", f"Authorization: {bearer(server)}", "--phases", "coverage", *only)
     sections = re.split(r"^_+ (.+) _+$", run.stdout, flags=re.MULTILINE)
     told = dict(zip(sections[1::2], sections[2::2], strict=True))
     assert run.returncode == 1, run.stdout + run.stderr

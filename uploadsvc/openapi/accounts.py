@@ -4,7 +4,7 @@ from typing import Any
 
 from .answers import ok, refused
 from .operations import ANYONE, SESSION, delete, get, given, post, sent
-from .schemas import NUMBER, SECONDS, SIGNED_IN, TEXT, TOKEN, WORD, or_null, record, ref, several
+from .schemas import ID, NUMBER, SECONDS, SIGNED_IN, TEXT, TOKEN, WORD, or_null, record, ref, several
 
 _NEW_PASSWORD = {"type": "string", "minLength": 8, "description": "At most 72 bytes in UTF-8; not a common one."}
 _TOKEN_NAME = {"type": "string", "minLength": 1, "maxLength": 100, "description": "Only characters that can be shown."}
@@ -50,6 +50,20 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
             record({"current": WORD, "new": _NEW_PASSWORD}),
             example={"current": "Password123!", "new": "correct horse battery staple"},
         ),
+    ),
+    "/api/auth/sessions": get(
+        "listSessions",
+        "List where one is signed in, the session used last first",
+        SESSION,
+        ok("All that are live.", {"sessions": several(ref("Session"))}),
+    )
+    | delete("endOtherSessions", "End every session but this one", SESSION, ok("They have ended.")),
+    "/api/auth/sessions/{id}": delete(
+        "endSession",
+        "End one session at once",
+        SESSION,
+        ok("It has ended.") | refused(404),
+        parameters=[given("id", "path", ID)],
     ),
     "/api/tokens": get(
         "listTokens",

@@ -78,5 +78,16 @@ SCHEMAS: dict[str, Schema] = {
         },
         description="What was uploaded.",
     ),
+    "Session": record(
+        {
+            "id": ID,
+            "current": YES_OR_NO,
+            "userAgent": TEXT,
+            "createdAt": TIME,
+            "lastUsedAt": TIME,
+            "expiresAt": TIME,
+        },
+        description="A sign-in; `current` is the one that asks.",
+    ),
     "Token": record(TOKEN, description="An API token, without its text."),
 }
