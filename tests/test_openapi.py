@@ -25,6 +25,7 @@ from uploadsvc.models import ApiToken, User
 from uploadsvc.openapi import document
 
 DEMO = "Password123!"  # the demo account's; it stands in the description's examples
+SUPPORT = ROOT / "tests" / "support"
 DESCRIPTION = json.loads(json.dumps(document()))
 OPERATIONS = {
     operation["operationId"]: (method.upper(), path, operation)
@@ -150,6 +151,7 @@ def tried(live: Live, description: dict[str, Any], *options: str) -> subprocess.
     """Run schemathesis with a description over a server."""
     given = in_a_browser(live, "leaving")
     given |= {
+        "SCHEMATHESIS_HOOKS": str(SUPPORT / "plain_text.py"),
         "LEAVING": bearer(live, "leaving"),
         "ENDING": bearer(live, "leaving"),
         "CHANGING": bearer(live, "changing"),
@@ -158,7 +160,7 @@ def tried(live: Live, description: dict[str, Any], *options: str) -> subprocess.
     given["ENDED"] = jwt.decode(ended, options={"verify_signature": False})["sid"]
     file = live.instance / "openapi.json"
     file.write_text(json.dumps(closed(description)))
-    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(ROOT / "tests" / "schemathesis.toml")]
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(SUPPORT / "schemathesis.toml")]
     command += ["run", str(file), "--url", f"http://127.0.0.1:{live.port}", "--no-color", *options]
     return subprocess.run(
         command, cwd=live.instance, env=os.environ | given, capture_output=True, text=True, timeout=300, check=False
@@ -197,6 +199,7 @@ def test_what_it_says_wrongly_is_found(server: Live) -> None:
     schemas["limits"]["properties"]["maxFiles"] = {"type": "string"}
     schemas["listDocuments"]["required"].remove("next")
     del schemas["listDocuments"]["properties"]["next"]
+    good["uploadAs"]["content"]["text/plain"]["schema"] = {"pattern": "^{"}
     operations["openapi"]["security"] = [{"session": []}]
     found = {
         "GET /api/documents/{id}": "ST103 Undocumented status code",
@@ -204,10 +207,12 @@ def test_what_it_says_wrongly_is_found(server: Live) -> None:
         "GET /healthz": "ST107 Missing required response headers",
         "GET /api/limits": "ST108 Response violates schema",
         "GET /api/documents": "ST108 Response violates schema",
+        "PUT /api/upload/{filename}": "ST108 Response violates schema",
         "GET /api/openapi.json": "ST401 API accepts requests without authentication",
     }
     only = [option for name in found for option in ("--include-name", name)]
-    run = tried(server, lies, "-H", f"Authorization: {bearer(server)}", "--phases", "coverage", *only)
+    headers = ["-H", f"Authorization: {bearer(server)}", "-H", "Accept: text/plain"]
+    run = tried(server, lies, *headers, "--phases", "coverage", *only)
     sections = re.split(r"^_+ (.+) _+$", run.stdout, flags=re.MULTILINE)
     told = dict(zip(sections[1::2], sections[2::2], strict=True))
     assert run.returncode == 1, run.stdout + run.stderr

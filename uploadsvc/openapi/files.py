@@ -25,11 +25,14 @@ _FORM = sent(
         }
     },
 )
-_STORED = record({"ok": OK, "files": several(ref("File"), minItems=1), "fields": {"type": "object"}})
+_SUMS = {"type": "string", "pattern": "^\\\\?[0-9a-f]{64}  "}  # a backslash: the name has an escape
+_STORED = record(
+    {"ok": OK, "files": several(ref("File"), minItems=1), "fields": {"type": "object", "additionalProperties": TEXT}}
+)
 _UPLOADED: Answers = {
     "200": answer(
         "Stored and synced; with `Accept: text/plain` a line for each file, as sha256sum writes it.",
-        {"application/json": _STORED, "text/plain": TEXT},
+        {"application/json": _STORED, "text/plain": _SUMS},
     )
 } | refused(*ALWAYS, 403, 413, 415, 422, 429, 507, kind="UploadError")
 _LIMITS = "All or nothing: at most 20 files of 10 485 760 bytes each, unless `/api/limits` tells otherwise."
