@@ -1,4 +1,4 @@
-"""Run migrations on the application's own engine. Flask-Migrate calls this; logging is left as the app set it up."""
+"""Run migrations on the application's own engine, or on one that is given; logging is left as the app set it up."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +15,9 @@ db = extension.db
 
 def run() -> None:
     """Upgrade or downgrade in one transaction; SQLite alters tables by copying them (batch mode)."""
+    engine = context.config.attributes.get("engine") or db.engine  # that of a backup's copy, or the application's
     options = {"target_metadata": db.metadata, "transactional_ddl": True, "on_version_apply": _check_references}
-    with db.engine.connect() as connection, _foreign_keys_off(connection):
+    with engine.connect() as connection, _foreign_keys_off(connection):
         context.configure(connection=connection, **options, **extension.configure_args)
         with context.begin_transaction():
             if connection.dialect.name == "sqlite":

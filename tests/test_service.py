@@ -29,7 +29,7 @@ from sqlalchemy import create_engine, inspect, text
 from tests.support.bodies import PDF, multipart, part
 from tests.support.engines import BASE, ROOT, Live, free_port
 from tests.support.people import PASSWORD, Person, add_user
-from tests.support.traces import state
+from tests.support.traces import open_files, state
 from uploadsvc import config, create_app
 from uploadsvc.extensions import db
 from uploadsvc.models import Document
@@ -565,7 +565,16 @@ def test_commands_set_a_new_instance_up(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    ["db upgrade", "users list", "users add a@example.com --password-stdin", "seed", "sweep", "verify", "db current"],
+    [
+        "db upgrade",
+        "users list",
+        "users add a@example.com --password-stdin",
+        "seed",
+        "sweep",
+        "verify",
+        "documents list",
+        "db current",
+    ],
 )
 def test_every_command_makes_private_files_wherever_they_lie(arguments: str, tmp_path: Path) -> None:
     """K20: 0600 and 0700 though the operator's shell would share everything, and the database lies elsewhere."""
@@ -670,13 +679,40 @@ def test_verify_finds_nothing_wrong_in_a_sound_instance(alice: Person) -> None:
 )
 def test_verify_names_what_is_damaged_and_exits_1(damage: Callable[[Path], Any], alice: Person) -> None:
     """H10: one line a damaged document, the others are counted too."""
-    paths = stored(alice, 3)
+    paths, before = stored(alice, 3), open_files()
     damage(paths[1])
     done = command(alice.app, "verify")
     expected = [path.name for path in paths if not path.is_file() or path == paths[1]]
     assert done.exit_code == 1 and isinstance(done.exception, SystemExit), repr(done.exception)
     assert [line.partition(":")[0] for line in done.stderr.splitlines()] == [f"1/{name}" for name in expected]
     assert done.stdout == f"3 documents, {len(expected)} damaged.\n"
+    assert open_files() == before
+
+
+def test_verify_tells_what_is_wrong_with_each_document(alice: Person) -> None:
+    """H10: the missing, those of another size and the changed are told apart."""
+    missing, cut, changed = stored(alice, 3)
+    missing.unlink()
+    cut.write_bytes(PDF)
+    changed.write_bytes(PDF + b"x")
+    lines = command(alice.app, "verify").stderr.splitlines()
+    assert [line.partition(": ")[2] for line in lines] == [
+        "the file is missing",
+        f"it has {len(PDF)} bytes, not {len(PDF) + 1}",
+        "the bytes have changed",
+    ]
+
+
+def test_verify_tells_where_an_accounts_count_is_not_its_documents(alice: Person, bob: Person) -> None:
+    """H10: quotas stand on it; the documents themselves are sound."""
+    stored(alice, 2)
+    with alice.app.app_context():
+        db.session.execute(text("UPDATE users SET used_bytes = 7 WHERE email = 'alice@example.com'"))
+        db.session.commit()
+    done = command(alice.app, "verify")
+    kept = 2 * (len(PDF) + 1)
+    assert (done.exit_code, done.stdout) == (1, "2 documents, 0 damaged.\n")
+    assert one_line(done).endswith(f"Account 1: 7 bytes are counted as used, but its documents have {kept}")
 
 
 # --- request ids ----------------------------------------------------------------------------------------------------

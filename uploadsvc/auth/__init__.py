@@ -153,7 +153,7 @@ def _claims(token: str, kind: str) -> tuple[Mapping[str, Any], Principal]:
         raise Unauthorized
     claims = decode_token(token)
     if claims["type"] != kind:
-        raise Unauthorized
+        raise Unauthorized(reason="invalid")
     principal = of_session(claims)
     if principal is None:
         raise SessionEnded

@@ -1,5 +1,6 @@
 """`users …` and `seed`: accounts and their passwords."""
 
+import re
 import sys
 
 import click
@@ -13,7 +14,7 @@ from .instance import account_change, existing_user, set_up
 
 users = AppGroup("users", help="Add, list and disable accounts, set their passwords and quotas.")
 
-_ANY_BYTES = click.IntRange(0, 2**62)  # as USER_QUOTA_BYTES
+_BYTES = re.compile(r"[0-9]{1,18}")  # what a column holds
 
 _password_option = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 
@@ -79,10 +80,11 @@ def set_quota(email: str, quota: str) -> None:
 
     A quota below what is kept deletes nothing; it only refuses new uploads.
     """
-    quota_bytes = None if quota == "default" else _ANY_BYTES(quota)
+    if quota != "default" and not _BYTES.fullmatch(quota):
+        raise click.BadParameter(f"{quota!r} is neither a whole number nor default.", param_hint="BYTES")
     with account_change():
         user = existing_user(email)
-        user.quota_bytes = quota_bytes
+        user.quota_bytes = None if quota == "default" else int(quota)
     click.echo(f"{email} keeps {user.used_bytes} bytes and may keep {_allowed(user) or 'any number'}.")
 
 

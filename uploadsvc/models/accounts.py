@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, ColumnElement, ForeignKey, String, bindparam, func, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, ForeignKey, String, bindparam, func, or_, orm, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import credentials
@@ -93,10 +93,10 @@ class User(db.Model):  # type: ignore[name-defined]
             raise QuotaExceeded(size, account.quota(quota), account.used_bytes)
 
     @staticmethod
-    def discharge(user_id: int, size: int) -> None:
-        """Count `size` bytes as kept no longer, in the session's transaction."""
+    def discharge(session: orm.Session, user_id: int, size: int) -> None:
+        """Count `size` bytes as kept no longer, in the transaction of `session`."""
         less = update(User).where(User.id == user_id).values(used_bytes=User.used_bytes - size)
-        db.session.execute(less, execution_options={"synchronize_session": False})
+        session.execute(less, execution_options={"synchronize_session": False})
 
     def end_sessions(self, but: str | None = None) -> None:
         """End every session of the user, save the one with the id `but`."""
