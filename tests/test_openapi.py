@@ -163,7 +163,13 @@ def tried(live: Live, description: dict[str, Any], *options: str) -> subprocess.
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(SUPPORT / "schemathesis.toml")]
     command += ["run", str(file), "--url", f"http://127.0.0.1:{live.port}", "--no-color", *options]
     return subprocess.run(
-        command, cwd=live.instance, env=os.environ | given, capture_output=True, text=True, timeout=300, check=False
+        command,
+        cwd=live.instance,
+        env={"PATH": os.environ["PATH"]} | given,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from .answers import answer, ok
+from .answers import answer, ok, refused
 from .operations import ANYONE, get
-from .schemas import NOT_OK, OK, YES_OR_NO, record
+from .schemas import NOT_OK, OK, TEXT, YES_OR_NO, record
 
 _CHECKS = record(dict.fromkeys(("not_draining", "database", "schema", "storage"), YES_OR_NO))
 
@@ -24,5 +24,12 @@ INSTANCE: dict[str, dict[str, Any]] = {
             "200": answer("They would.", {"application/json": record({"ok": OK, "checks": _CHECKS})}),
             "503": answer("They would not.", {"application/json": record({"ok": NOT_OK, "checks": _CHECKS})}),
         },
+    ),
+    "/metrics": get(
+        "metrics",
+        "Tell the figures, for Prometheus",
+        [{"metrics": []}, {}],
+        {"200": answer("The text format.", {"text/plain": TEXT})} | refused(404),
+        description="Without a METRICS_TOKEN only the service's own machine gets them, others 404.",
     ),
 }

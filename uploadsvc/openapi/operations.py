@@ -29,6 +29,7 @@ SECURITY_SCHEMES = {
         "name": "X-CSRF-Token",
         "description": "The newest `csrfToken`, which is the cookie `csrf_token` too.",
     },
+    "metrics": {"type": "http", "scheme": "bearer", "description": "METRICS_TOKEN, where the operator has set it."},
 }
 
 
@@ -50,7 +51,8 @@ def _operation(
     safe = method == "get"
     if safe:
         access = [{scheme: scopes for scheme, scopes in each.items() if scheme != "csrf"} for each in access]
-    always = ALWAYS if safe and not access else (*ALWAYS, 403)
+    everybody = not access or {} in access
+    always = ALWAYS if safe and everybody else (*ALWAYS, 403)
     operation = {"operationId": name, "summary": summary, "security": access} | more
     return {method: operation | {"responses": dict(sorted((refused(*always) | answers).items()))}}
 
