@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "uploadsvc"
 FLOORS = [
-    {"errors", "filetypes", "storage", "intake", "credentials", "crew", "message"},
+    {"errors", "audit", "filetypes", "storage", "intake", "credentials", "crew", "message"},
     {"config", "extensions", "models", "throttle", "telemetry", "guard"},
     {"principal"},
     {"auth", "uploads", "documents", "tokens", "health", "metrics", "openapi"},

@@ -3,19 +3,17 @@
 The refusals that may be an attack are security events (ASVS 5.0 §16.3).
 """
 
-import logging
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response, current_app, g, request
 
+from . import audit
 from .errors import ApiError, BadRequest, CrossSite, CsrfFailed, InternalError, TooManyRequests, Unauthorized, answer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
-
-security = logging.getLogger("uploadsvc.security")
 
 REFUSAL = "uploadsvc.refusal"  # in the WSGI environment, from a server that refuses the request itself
 PROXIED = "uploadsvc.proxied"  # in the WSGI environment, from a server that drops what a proxy adds
@@ -93,10 +91,9 @@ def init_app(app: Flask) -> None:
 
 
 def refused(error: ApiError) -> Response:
-    """Log the security event that `error` is, without a name, and answer it."""
+    """Log the event that `error` is, and answer it."""
     event = next(name for kind, name in _EVENTS.items() if isinstance(error, kind))
-    principal = g.get("principal")
-    security.warning(event, extra={"user_id": principal and principal.user_id, "remote_addr": request.remote_addr})
+    audit.tell(event)
     return answer(error)
 
 

@@ -66,6 +66,12 @@ def _email(text: str) -> str:
     return text
 
 
+def _dsn(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^\s/@]+@[^\s/@]+/(?:[^\s?#]+/)?\d+", text):
+        raise ValueError("must be a DSN such as https://KEY@HOST/PROJECT")
+    return text
+
+
 def _token(text: str) -> str:
     if text and not re.fullmatch(r"[!-~]{16,}", text):
         raise ValueError("must be at least 16 visible ASCII characters")
@@ -115,4 +121,5 @@ SETTINGS = (
     Setting("METRICS_TOKEN", "", _token, "the Bearer token that `/metrics` asks for; empty: only this machine gets it"),
     Setting("LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "the least important line to log"),
     Setting("LOG_FORMAT", "json", _one_of("json", "text"), "json for machines, text for people"),
+    Setting("SENTRY_DSN", "", _dsn, "where faults are sent, without what users sent; needs the extra `sentry`"),
 )

@@ -1,11 +1,10 @@
 """Uploads: what the intake received becomes files and rows, all of them or none."""
 
-import logging
-
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from sqlalchemy.exc import IntegrityError
 from werkzeug.routing import BaseConverter
 
+from .. import audit
 from ..credentials import new_id
 from ..errors import ClientClosedRequest, IdempotencyMismatch, UnsupportedType
 from ..extensions import db
@@ -22,7 +21,6 @@ from .reception import ROUTES, UPLOAD_PATH, Reception, StreamedReception, is_upl
 __all__ = ["RECEPTION", "ROUTES", "StreamedReception", "is_upload", "upload_limits"]
 
 bp = Blueprint("uploads", __name__, url_prefix="/api")
-security = logging.getLogger("uploadsvc.security")
 
 RECEPTION = "uploadsvc.reception"  # in the WSGI environment
 
@@ -69,8 +67,8 @@ def upload(filename: str = "") -> Response:
         metrics.upload_arrived(sum(file.staged.size for file in received.files), reception.seconds, reception.speed)
         return _answer(received, _first_result(received, key) or _store(received, key))
     except UnsupportedType:
-        principal = g.get("principal")
-        security.warning("file_refused", extra={"user_id": principal and principal.user_id})
+        whose = reception.credential  # a server that streams raises before anybody is admitted
+        audit.tell("file_refused", user_id=whose and whose.user_id)
         raise
     finally:
         reception.close()
@@ -116,6 +114,8 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
         if isinstance(error, IntegrityError) and (first := _first_result(received, key)):  # the other was faster
             return first
         raise
+    ids, size = [row["public_id"] for row in rows], sum(row["size"] for row in rows)
+    audit.tell("uploaded", documents=ids, files=len(ids), bytes=size)
     return rows
 
 
