@@ -17,6 +17,7 @@ from . import (
     health,
     metrics,
     models,
+    openapi,
     principal,
     telemetry,
     tokens,
@@ -47,6 +48,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     uploads.init_app(app)
     app.register_blueprint(documents.bp)
     app.register_blueprint(tokens.bp)
+    app.register_blueprint(openapi.bp)
     health.init_app(app)
     metrics.init_app(app)
     app.register_blueprint(cli.bp)

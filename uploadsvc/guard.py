@@ -27,13 +27,22 @@ _OWN_SITE = {"same-origin", "none"}  # none: typed, or a bookmark (Fetch Metadat
 _EVENTS = {CsrfFailed: "csrf_refused", CrossSite: "cross_site_refused", TooManyRequests: "throttled"}
 
 
-class AnyCaseHost(Request):
-    """A request whose Host is in lower case, as TRUSTED_HOSTS are: a host's name has no case (RFC 9110 §4.2.3)."""
+class PlainRequest(Request):
+    """A request whose Host is in lower case, as TRUSTED_HOSTS are: a host's name has no case (RFC 9110 §4.2.3).
+
+    What is wrong with a JSON body is told in a sentence of ours.
+    """
 
     def __init__(self, environ: dict[str, Any], *args: Any, **options: Any) -> None:
         if "HTTP_HOST" in environ:
             environ["HTTP_HOST"] = environ["HTTP_HOST"].lower()
         super().__init__(environ, *args, **options)
+
+    def on_json_loading_failed(self, e: ValueError | None) -> Any:
+        """Refuse a body that is no JSON; without an error it was not sent as such, and that is Flask's 415."""
+        if e is None:
+            return super().on_json_loading_failed(e)
+        raise BadRequest("The body is not valid JSON in UTF-8, or holds a NUL, or is nested too deeply.") from e
 
 
 def believing(application: "WSGIApplication", proxy: str) -> "WSGIApplication":
@@ -67,7 +76,7 @@ def prepare(app: Flask) -> None:
     Werkzeug's redirects to a tidier address name the client's Host as ours; what is not exactly one of our addresses
     is not found.
     """
-    app.request_class = AnyCaseHost
+    app.request_class = PlainRequest
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
 

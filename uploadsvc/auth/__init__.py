@@ -129,10 +129,10 @@ def _strings(*names: str) -> list[str]:
 
 
 def _refresh_in_body() -> str | None:
-    body = request.get_json() if request.is_json else None
-    if body is not None and not isinstance(body, dict):
+    body = request.get_json() if request.is_json else {}
+    if not isinstance(body, dict):
         raise BadRequest("Send a JSON object.")
-    return body.get("refresh") if body else None
+    return body.get("refresh")
 
 
 def _verified(**options: Any) -> Mapping[str, Any]:
