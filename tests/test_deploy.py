@@ -144,7 +144,7 @@ class Image:
                 *sources, target = self._here(rest).split()
                 copy(sources, Path(target))
             elif instruction == "RUN":
-                script = self._here(rest).replace("python -m venv", f"{sys.executable} -m venv")
+                script = re.sub(r"^python ", f"{sys.executable} ", self._here(rest))
                 subprocess.run(["sh", "-ec", script], check=True, capture_output=True, timeout=300)
             elif instruction == "ENV":
                 self.environ |= dict(pair.split("=", 1) for pair in self._here(rest).split())
