@@ -195,7 +195,13 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
 def container(image: Image) -> Iterator[Live]:
     """A container of it, whose only writable folder is the volume."""
     port = free_port()
-    given = {"HOST": "127.0.0.1", "PORT": str(port), "ADMIN_PASSWORD": PASSWORD, "BCRYPT_ROUNDS": "4"} | BEHIND
+    given = {
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "WORKERS": "2",
+        "ADMIN_PASSWORD": PASSWORD,
+        "BCRYPT_ROUNDS": "4",
+    } | BEHIND
     process = image.begin("CMD", **given)
     live = Live(process, port, image.folder / "data", image.folder / "log", given)
     try:
