@@ -47,7 +47,7 @@ _SPEED_BUCKETS = (*(64 * _KIB * 4**step for step in range(7)), 512 * _MIB)
 
 _request_seconds = _histogram(
     "http_request_duration_seconds",
-    "From a request's last byte to its answer, of one that broke off from its first byte.",
+    "From when a thread takes a request up to its answer; of one that broke off, from its first byte.",
     ["method", "route", "status"],
     buckets=_REQUEST_BUCKETS,
 )
