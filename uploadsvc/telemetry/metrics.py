@@ -67,10 +67,10 @@ _speed = _histogram(
     "How fast an upload came, of those that did not come all at once.",
     buckets=_SPEED_BUCKETS,
 )
-STORE_SECONDS = _histogram(
+_store_seconds = _histogram(
     "upload_store_seconds", "Inspecting, syncing and committing an upload's files.", ["backend"], buckets=_STORE_BUCKETS
 )
-_query_seconds = _histogram(
+QUERY_SECONDS = _histogram(
     "database_query_seconds",
     "A statement with the wait for one's turn to write, or a commit.",
     ["operation"],
@@ -94,6 +94,11 @@ _LOGIN, _UPLOAD = "/api/auth/login", "/api/upload"
 def _child(metric: Any, *labels: Any) -> Any:
     """Return a labelled metric's child; the library's own way takes a lock and as long as counting does."""
     return metric.labels(*labels)
+
+
+@cache
+def _upload_counters(result: str) -> tuple[Counter, Counter]:
+    return _uploads.labels(result), _upload_bytes.labels(result)
 
 
 def _begin_at_zero() -> None:
@@ -150,9 +155,9 @@ def upload_arrived(size: int, seconds: float, speed: float) -> None:
         _speed.observe(speed)
 
 
-def queried(operation: str, seconds: float) -> None:
-    """Time a statement or a commit."""
-    _child(_query_seconds, operation).observe(seconds)
+def upload_stored(backend: str, seconds: float) -> None:
+    """Time an upload from its inspection to its commit."""
+    _child(_store_seconds, backend).observe(seconds)
 
 
 def looked_at_server(waiting: int, connections: int) -> None:
@@ -191,8 +196,9 @@ def _is_upload(method: str, route: str) -> bool:
 
 
 def _count_upload(result: str, size: int) -> None:
-    _child(_uploads, result).inc()
-    _child(_upload_bytes, result).inc(size)
+    uploads, upload_bytes = _upload_counters(result)
+    uploads.inc()
+    upload_bytes.inc(size)
     if result == "ok":
         _upload_size.observe(size)
 

@@ -1,6 +1,7 @@
 """Uploads: what the intake received becomes files and rows, all of them or none."""
 
 import logging
+import time
 
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from sqlalchemy.exc import IntegrityError
@@ -94,12 +95,12 @@ def _digest(received: Received[Staged, Candidate]) -> str:
     return Document.digest_of((file.recogniser.filename, file.staged.size, file.staged.sha256) for file in files)
 
 
-@metrics.STORE_SECONDS.labels("local").time()
 def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
     """Publish the files and commit their rows; after any failure neither is left."""
     storage, published, principal = _storage(), [], g.principal
     quota = current_app.config["USER_QUOTA_BYTES"]
     principal.account.check_room(sum(file.staged.size for file in received.files), quota)
+    began = time.perf_counter()
     try:
         for file in received.files:
             file.recogniser.inspect(file.staged.open, file.staged.size)
@@ -116,6 +117,7 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
         if isinstance(error, IntegrityError) and (first := _first_result(received, key)):  # the other was faster
             return first
         raise
+    metrics.upload_stored("local", time.perf_counter() - began)
     return rows
 
 
