@@ -8,9 +8,10 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import Pool
 
 from .metrics import QUERY_SECONDS
+from .notes import into, note
 
-_OPERATIONS = {name: QUERY_SECONDS.labels(name.lower()) for name in ("SELECT", "INSERT", "UPDATE", "DELETE")}
-_OTHER, _COMMIT = QUERY_SECONDS.labels("other"), QUERY_SECONDS.labels("commit")
+_OPERATIONS = {name: into(QUERY_SECONDS, name.lower()) for name in ("SELECT", "INSERT", "UPDATE", "DELETE")}
+_OTHER, _COMMIT = into(QUERY_SECONDS, "other"), into(QUERY_SECONDS, "commit")
 _BEGAN = "commit_began"  # in the connection's record
 
 
@@ -21,7 +22,7 @@ def _statement_begins(_connection: Any, _cursor: Any, _statement: str, _paramete
 
 @event.listens_for(Engine, "after_cursor_execute")
 def _statement_ends(_connection: Any, _cursor: Any, statement: str, _parameters: Any, context: Any, _: bool) -> None:
-    _OPERATIONS.get(statement[:6], _OTHER).observe(time.perf_counter() - context.began)
+    note(_OPERATIONS.get(statement[:6], _OTHER), time.perf_counter() - context.began)
 
 
 @event.listens_for(Engine, "commit")
@@ -34,4 +35,4 @@ def _commit_ends(_connection: Any, record: Any) -> None:
     """No event tells of it, but whoever commits gives the connection back at once."""
     began = record.record_info.pop(_BEGAN, None)
     if began is not None:
-        _COMMIT.observe(time.perf_counter() - began)
+        note(_COMMIT, time.perf_counter() - began)

@@ -6,7 +6,7 @@ there stays until the process ends.
 
 import os
 from collections.abc import Iterable
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from flask import Response, g
@@ -24,6 +24,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from ..errors import ApiError, TooManyRequests, Unauthorized, UnsupportedType
+from .notes import count_notes, into, note
 
 PROXIED = "uploadsvc.proxied"  # in the WSGI environment, from a server that drops what a proxy adds
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # which every scraper reads
@@ -90,17 +91,6 @@ _LOGIN_RESULT = {200: "ok", 401: "failed", 429: "throttled"}
 _LOGIN, _UPLOAD = "/api/auth/login", "/api/upload"
 
 
-@cache
-def _child(metric: Any, *labels: Any) -> Any:
-    """Return a labelled metric's child; the library's own way takes a lock and as long as counting does."""
-    return metric.labels(*labels)
-
-
-@cache
-def _upload_counters(result: str) -> tuple[Counter, Counter]:
-    return _uploads.labels(result), _upload_bytes.labels(result)
-
-
 def _begin_at_zero() -> None:
     """Make the series that alerts ask for: Prometheus sees no increase in one that begins with its first event."""
     known: dict[Any, Iterable[str]] = {
@@ -113,9 +103,9 @@ def _begin_at_zero() -> None:
     }
     for metric, labels in known.items():
         for label in labels:
-            _child(metric, label)
+            into(metric, label)
     for result in _RESULT_BY_STATUS.values():
-        _child(_uploads, result)
+        into(_uploads, result)
 
 
 _begin_at_zero()
@@ -123,26 +113,26 @@ _begin_at_zero()
 
 def begun() -> None:
     """Count a request that has reached the application."""
-    _in_progress.inc()
+    note(_in_progress.inc, 1)
 
 
 def answered(method: str, route: str, response: Response, seconds: float, bytes_in: int) -> None:
     """Count a request that the application has answered, by what its answer tells; `bytes_in` came of its body."""
-    _in_progress.dec()
+    note(_in_progress.dec, 1)
     status: int = response.status_code
     error: ApiError | None = getattr(response, "error", None)
-    _child(_request_seconds, method, route, status).observe(seconds)
+    note(into(_request_seconds, method, route, status), seconds)
     if _is_upload(method, route):
         _count_upload(_result(status, error), g.get("content_bytes", bytes_in))
     elif route == _LOGIN:
-        _child(_logins, _LOGIN_RESULT.get(status, "refused")).inc()
+        note(into(_logins, _LOGIN_RESULT.get(status, "refused")), 1)
     if error is not None:
         _count_refusal(error)
 
 
 def ended_outside(method: str, route: str, status: int, seconds: float, bytes_in: int) -> None:
     """Count a request that ended before it reached the application."""
-    _child(_request_seconds, method, route, status).observe(seconds)
+    note(into(_request_seconds, method, route, status), seconds)
     if _is_upload(method, route):
         _count_upload(_result(status, None), bytes_in)
 
@@ -150,18 +140,19 @@ def ended_outside(method: str, route: str, status: int, seconds: float, bytes_in
 def upload_arrived(size: int, seconds: float, speed: float) -> None:
     """Time an upload whose body came whole: bytes of content, seconds, bytes a second or 0 where that is not known."""
     g.content_bytes = size
-    _receive_seconds.observe(seconds)
+    note(into(_receive_seconds), seconds)
     if speed:
-        _speed.observe(speed)
+        note(into(_speed), speed)
 
 
 def upload_stored(backend: str, seconds: float) -> None:
     """Time an upload from its inspection to its commit."""
-    _child(_store_seconds, backend).observe(seconds)
+    note(into(_store_seconds, backend), seconds)
 
 
 def looked_at_server(waiting: int, connections: int) -> None:
-    """Note how many requests wait for a thread, and how many connections are open."""
+    """Tell how many requests wait for a thread, and how many connections are open; to be called once a second."""
+    count_notes()
     _queue_depth.set(waiting)
     _connections.set(connections)
 
@@ -173,6 +164,7 @@ def is_proxied(environ: dict[str, Any]) -> bool:
 
 def exposition(facts: Collector, folder: str) -> bytes:
     """Return every figure, and what `facts` collects; of all workers where they keep theirs in `folder`."""
+    count_notes()
     registry = CollectorRegistry()
     registry.register(facts)
     if folder:
@@ -196,11 +188,10 @@ def _is_upload(method: str, route: str) -> bool:
 
 
 def _count_upload(result: str, size: int) -> None:
-    uploads, upload_bytes = _upload_counters(result)
-    uploads.inc()
-    upload_bytes.inc(size)
+    note(into(_uploads, result), 1)
+    note(into(_upload_bytes, result), size)
     if result == "ok":
-        _upload_size.observe(size)
+        note(into(_upload_size), size)
 
 
 def _result(status: int, error: ApiError | None) -> str:
@@ -222,8 +213,8 @@ def _is_suspicious(error: ApiError) -> bool:
 
 def _count_refusal(error: ApiError) -> None:
     if _is_suspicious(error):
-        _child(_suspicious_files, error.reason).inc()
+        note(into(_suspicious_files, error.reason), 1)
     elif isinstance(error, Unauthorized) and error.reason:  # else there was no token, or it was a password
-        _child(_token_rejections, error.reason).inc()
+        note(into(_token_rejections, error.reason), 1)
     elif isinstance(error, TooManyRequests):
-        _child(_rate_limited, error.reason or "other").inc()
+        note(into(_rate_limited, error.reason or "other"), 1)
