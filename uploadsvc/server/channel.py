@@ -225,7 +225,7 @@ class Channel(HTTPChannel):
             request.command,
             408 if self._late else 499,
             self.addr[0],
-            route=request.path if request.reception else "unmatched",
+            route=request.reception.route if request.reception else "unmatched",
             bytes_in=request.body_bytes_received,
             user_id=credential and credential.user_id,
             duration_ms=round((time.monotonic() - request.started) * 1000, 1),
