@@ -193,6 +193,17 @@ def test_an_upload_that_is_broken_off_leaves_one_line_and_nothing_else(live: Liv
     assert eventually(lambda: left(live) == before)
 
 
+def test_the_line_of_a_put_that_is_broken_off_does_not_name_the_file(live: Live) -> None:
+    """C15: its address does; the line has the route."""
+    already = len(requests_logged(live))
+    with Wire(live).send(head("PUT /api/upload/secret.pdf HTTP/1.1", authorization(live), "Content-Length: 99"), PDF):
+        pass
+    assert eventually(lambda: len(requests_logged(live)) > already + 1)
+    line = requests_logged(live)[-1]
+    assert (line["status"], line["route"]) == (499, "/api/upload/<rest:filename>")
+    assert "secret" not in live.log.read_text()
+
+
 @pytest.mark.parametrize("framing", [f"Content-Length: {len(BODY)}", CHUNKED])
 def test_an_upload_that_is_reset_leaves_one_line_and_nothing_else(live: Live, framing: str) -> None:
     """C15: as above for a connection that dies instead of ending, in either framing."""

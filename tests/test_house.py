@@ -10,7 +10,7 @@ FLOORS = [
     {"errors", "filetypes", "storage", "intake", "credentials", "crew", "message"},
     {"config", "extensions", "models", "throttle", "telemetry", "guard"},
     {"principal"},
-    {"auth", "uploads", "documents", "tokens", "health"},
+    {"auth", "uploads", "documents", "tokens", "health", "metrics"},
     {"__init__", "cli", "server", "workers"},
 ]
 # Of one's own floor only these may be imported; the roof may import what it likes.

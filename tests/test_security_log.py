@@ -42,6 +42,20 @@ def new_password(alice: Person, _: FlaskClient) -> None:
     alice.post("/api/auth/password", json={"current": PASSWORD, "new": "another-passphrase"})
 
 
+def end_one_session(alice: Person, visitor: FlaskClient) -> None:
+    sessions = alice.get("/api/auth/sessions").get_json()["sessions"]
+    [other] = (session["id"] for session in sessions if not session["current"])
+    alice.delete(f"/api/auth/sessions/{other}")
+
+
+def end_the_other_sessions(alice: Person, _: FlaskClient) -> None:
+    alice.delete("/api/auth/sessions")
+
+
+def end_no_session(alice: Person, _: FlaskClient) -> None:
+    alice.delete("/api/auth/sessions/unknown")
+
+
 def sign_out(_: Person, visitor: FlaskClient) -> None:
     visitor.post(LOGOUT, headers=csrf(visitor))
 
@@ -90,6 +104,9 @@ EVENTS: list[tuple[Action, list[str], bool]] = [
     (nobodys_password, ["login_failed"], False),
     (wrong_current_password, ["login_failed"], True),
     (new_password, ["password_changed"], True),
+    (end_one_session, ["session_ended"], True),
+    (end_the_other_sessions, ["other_sessions_ended"], True),
+    (end_no_session, [], True),
     (sign_out, ["logout"], True),
     (sign_out_of_nothing, [], False),
     (no_csrf_header, ["csrf_refused"], False),

@@ -347,7 +347,7 @@ def test_a_chunked_upload_over_the_limit_is_refused_on_its_way(start: Callable[.
         watcher.join()
         assert is_refusal(answer, 413)
     assert 0 < max(sizes) <= 1_100_000
-    assert eventually(lambda: left(live) == {"files": [], "rows": 0, "open": []})
+    assert eventually(lambda: left(live) == {"files": [], "rows": 0, "used": 0, "open": []})
 
 
 # --- Expect and framing
@@ -754,3 +754,15 @@ def test_an_upload_by_cookie_needs_its_csrf_header_before_its_body(live: Live, u
         answer = wire.answer()
         assert is_refusal(answer, 401)
         assert answer.json["error"] == "csrf_failed"
+
+
+def test_no_request_is_taken_for_the_one_before_it(start: Callable[..., Live]) -> None:
+    """Whichever thread answers, also the one that the command began in: what a request knew ends with it."""
+    live = start(THREADS="2")
+    headers = live.login()
+    for _ in range(150):
+        live.request("GET", "/api/documents", headers=headers)
+        live.request("GET", "/api/limits")
+    assert eventually(lambda: len(requests_logged(live)) == 301)
+    users = {(line["route"], line["user_id"]) for line in requests_logged(live)}
+    assert users == {("/api/auth/login", 1), ("/api/documents", 1), ("/api/limits", None)}

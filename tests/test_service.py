@@ -29,7 +29,7 @@ from sqlalchemy import create_engine, inspect, text
 from tests.support.bodies import PDF, multipart, part
 from tests.support.engines import BASE, ROOT, Live, free_port
 from tests.support.people import PASSWORD, Person, add_user
-from tests.support.traces import state
+from tests.support.traces import open_files, state
 from uploadsvc import config, create_app
 from uploadsvc.extensions import db
 from uploadsvc.models import Document
@@ -529,15 +529,29 @@ def test_users_disable_ends_the_sessions_and_keeps_the_documents(alice: Person) 
     assert answer.status_code == 401 and state(alice.app) == before
 
 
-def test_users_list_tells_who_is_active(alice: Person, bob: Person) -> None:
+def test_users_enable_takes_disable_back(alice: Person, bob: Person) -> None:
+    """A17: signed in anew with the old password; the sessions of before stay ended, and the others are not touched."""
+    command(alice.app, "users", "disable", alice.email)
+    assert command(alice.app, "users", "enable", "Alice@example.com").exit_code == 0
+    assert alice.get("/api/documents").status_code == 401 and bob.get("/api/documents").status_code == 200
+    assert alice.login().get("/api/documents").status_code == 200
+
+
+def test_users_list_tells_who_is_active_and_what_each_keeps(alice: Person, bob: Person) -> None:
     command(alice.app, "users", "disable", bob.email)
+    command(alice.app, "users", "quota", alice.email, "100")
+    alice.upload(content=PDF)
     listed = command(alice.app, "users", "list").stdout.splitlines()
-    assert [line.split("\t")[1:] for line in listed] == [[alice.email, "active"], [bob.email, "disabled"]]
+    assert [line.split("\t")[1:] for line in listed] == [
+        [alice.email, "active", str(len(PDF)), "100"],
+        [bob.email, "disabled", "0", "0"],
+    ]
 
 
-@pytest.mark.parametrize("name", ["passwd", "disable"])
-def test_a_command_for_nobody_refuses_with_one_line(name: str, alice: Person) -> None:
-    assert "nobody@example.com" in one_line(command(alice.app, "users", name, "nobody@example.com"))
+@pytest.mark.parametrize("arguments", ["passwd {}", "disable {}", "enable {}", "quota {} 1"])
+def test_a_command_for_nobody_refuses_with_one_line(arguments: str, alice: Person) -> None:
+    nobody = "nobody@example.com"
+    assert nobody in one_line(command(alice.app, "users", *arguments.format(nobody).split()))
 
 
 def test_commands_set_a_new_instance_up(tmp_path: Path) -> None:
@@ -551,7 +565,16 @@ def test_commands_set_a_new_instance_up(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    ["db upgrade", "users list", "users add a@example.com --password-stdin", "seed", "sweep", "verify", "db current"],
+    [
+        "db upgrade",
+        "users list",
+        "users add a@example.com --password-stdin",
+        "seed",
+        "sweep",
+        "verify",
+        "documents list",
+        "db current",
+    ],
 )
 def test_every_command_makes_private_files_wherever_they_lie(arguments: str, tmp_path: Path) -> None:
     """K20: 0600 and 0700 though the operator's shell would share everything, and the database lies elsewhere."""
@@ -656,13 +679,40 @@ def test_verify_finds_nothing_wrong_in_a_sound_instance(alice: Person) -> None:
 )
 def test_verify_names_what_is_damaged_and_exits_1(damage: Callable[[Path], Any], alice: Person) -> None:
     """H10: one line a damaged document, the others are counted too."""
-    paths = stored(alice, 3)
+    paths, before = stored(alice, 3), open_files()
     damage(paths[1])
     done = command(alice.app, "verify")
     expected = [path.name for path in paths if not path.is_file() or path == paths[1]]
     assert done.exit_code == 1 and isinstance(done.exception, SystemExit), repr(done.exception)
     assert [line.partition(":")[0] for line in done.stderr.splitlines()] == [f"1/{name}" for name in expected]
     assert done.stdout == f"3 documents, {len(expected)} damaged.\n"
+    assert open_files() == before
+
+
+def test_verify_tells_what_is_wrong_with_each_document(alice: Person) -> None:
+    """H10: the missing, those of another size and the changed are told apart."""
+    missing, cut, changed = stored(alice, 3)
+    missing.unlink()
+    cut.write_bytes(PDF)
+    changed.write_bytes(PDF + b"x")
+    lines = command(alice.app, "verify").stderr.splitlines()
+    assert [line.partition(": ")[2] for line in lines] == [
+        "the file is missing",
+        f"it has {len(PDF)} bytes, not {len(PDF) + 1}",
+        "the bytes have changed",
+    ]
+
+
+def test_verify_tells_where_an_accounts_count_is_not_its_documents(alice: Person, bob: Person) -> None:
+    """H10: quotas stand on it; the documents themselves are sound."""
+    stored(alice, 2)
+    with alice.app.app_context():
+        db.session.execute(text("UPDATE users SET used_bytes = 7 WHERE email = 'alice@example.com'"))
+        db.session.commit()
+    done = command(alice.app, "verify")
+    kept = 2 * (len(PDF) + 1)
+    assert (done.exit_code, done.stdout) == (1, "2 documents, 0 damaged.\n")
+    assert one_line(done).endswith(f"Account 1: 7 bytes are counted as used, but its documents have {kept}")
 
 
 # --- request ids ----------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from . import (
     extensions,
     guard,
     health,
+    metrics,
     models,
     principal,
     telemetry,
@@ -44,6 +45,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.register_blueprint(documents.bp)
     app.register_blueprint(tokens.bp)
     health.init_app(app)
+    metrics.init_app(app)
     app.register_blueprint(cli.bp)
     _serve_client(app, config.ROOT / "web")
     _set_headers(app, config.security_headers(settings))

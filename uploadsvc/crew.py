@@ -65,9 +65,10 @@ class Crew:
             thread.start()
 
     def add_task(self, task: Task) -> None:
-        """Queue a task; only the leader takes it up."""
+        """Queue a task; only the leader takes it up, and one that queues it itself is awake."""
         self.queue.append(task)
-        self._wake()
+        if self._leader is not threading.current_thread():
+            self._wake()
 
     def work(self) -> None:
         """Stand by, lead, and stand by again, until the crew is dismissed."""

@@ -12,15 +12,20 @@ from werkzeug.exceptions import HTTPException
 
 
 class ApiError(Exception):
-    """A refusal with a status, a stable code and a sentence that tells what to do."""
+    """A refusal with a status, a stable code and a sentence that tells what to do.
+
+    Its `reason`, one of a few words, is for whoever counts refusals: what lies behind the code.
+    """
 
     status = 500
     code = "internal_error"
+    reason = ""
 
-    def __init__(self, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, message: str, headers: Mapping[str, str] | None = None, reason: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.headers = dict(headers or {})
+        self.reason = reason or self.reason
 
 
 class BadRequest(ApiError):
@@ -42,8 +47,8 @@ class Unauthorized(ApiError):
 
     default = "Sign in first."
 
-    def __init__(self, message: str = "") -> None:
-        super().__init__(message or self.default, {"WWW-Authenticate": "Bearer"})
+    def __init__(self, message: str = "", reason: str = "") -> None:
+        super().__init__(message or self.default, {"WWW-Authenticate": "Bearer"}, reason)
 
 
 class InvalidCredentials(Unauthorized):
@@ -56,24 +61,28 @@ class TokenExpired(Unauthorized):
     """The token was good once: refresh it, or sign in again."""
 
     code, default = "token_expired", "The token has expired. Refresh it, or sign in again."
+    reason = "expired"
 
 
 class SessionEnded(Unauthorized):
     """The token's session was ended by logout, by a password change or by its own age."""
 
     code, default = "session_ended", "The session has ended. Sign in again."
+    reason = "revoked"
 
 
 class TokenRevoked(Unauthorized):
     """An API token that was taken back, or whose account is disabled."""
 
     code, default = "token_revoked", "The API token has been revoked."
+    reason = "revoked"
 
 
 class CsrfFailed(Unauthorized):
     """A cookie-authenticated unsafe request without its session's X-CSRF-Token."""
 
     code, default = "csrf_failed", "The X-CSRF-Token header is missing or not this session's."
+    reason = "csrf"
 
 
 class InsufficientScope(ApiError):
@@ -129,12 +138,12 @@ class IdempotencyMismatch(ApiError):
 
 
 class TooManyRequests(ApiError):
-    """RFC 6585 §4: throttled; `retry_after` is in whole seconds."""
+    """RFC 6585 §4: throttled; `retry_after` is in whole seconds, `reason` names the limit."""
 
     status, code = 429, "too_many_requests"
 
-    def __init__(self, message: str, retry_after: int) -> None:
-        super().__init__(message, {"Retry-After": str(retry_after)})
+    def __init__(self, message: str, retry_after: int, reason: str = "") -> None:
+        super().__init__(message, {"Retry-After": str(retry_after)}, reason)
 
 
 class ClientClosedRequest(ApiError):
@@ -195,10 +204,18 @@ def document(code: str, message: str) -> str:
     return json.dumps({"ok": False, "error": code, "message": message}, ensure_ascii=False) + "\n"
 
 
-def answer(error: ApiError) -> Response:
+class Refusal(Response):
+    """The answer to an error, which it remembers for whoever counts what was refused."""
+
+    error: ApiError
+
+
+def answer(error: ApiError) -> Refusal:
     """Return `error` as a JSON response."""
     text = document(error.code, error.message)
-    return Response(text, error.status, error.headers, mimetype="application/json")
+    response = Refusal(text, error.status, error.headers, mimetype="application/json")
+    response.error = error
+    return response
 
 
 def answer_http(error: HTTPException) -> Response:

@@ -204,7 +204,9 @@ def _guard_sqlite(engine: Engine, threads: int) -> None:
             gate.enter()
             connection.connection.record_info["writes"] = True
 
-    def leave(_connection: object, record: Any) -> None:
+    def leave(connection: Any, record: Any) -> None:
+        if connection is not None:
+            connection.rollback()  # SQLAlchemy does not after a COMMIT that failed, and SQLite may still be in it
         if record.record_info.pop("writes", False):
             gate.leave()
 

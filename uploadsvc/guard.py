@@ -5,15 +5,25 @@ The refusals that may be an attack are security events (ASVS 5.0 §16.3).
 
 import logging
 import re
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response, current_app, g, request
 
-from .errors import ApiError, CrossSite, CsrfFailed, InternalError, TooManyRequests, Unauthorized, answer
+from .errors import ApiError, BadRequest, CrossSite, CsrfFailed, InternalError, TooManyRequests, Unauthorized, answer
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication
 
 security = logging.getLogger("uploadsvc.security")
 
 REFUSAL = "uploadsvc.refusal"  # in the WSGI environment, from a server that refuses the request itself
+PROXIED = "uploadsvc.proxied"  # in the WSGI environment, from a server that drops what a proxy adds
+_PROXY_HEADERS = frozenset({"HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP"})
+_FORWARDED = {  # by an honest proxy: one scheme, and addresses without quotes
+    "HTTP_X_FORWARDED_PROTO": re.compile("(https?)?", re.IGNORECASE),
+    "HTTP_X_FORWARDED_FOR": re.compile('[^"]*'),
+}
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 _OWN_SITE = {"same-origin", "none"}  # none: typed, or a bookmark (Fetch Metadata §2.3)
 _EVENTS = {CsrfFailed: "csrf_refused", CrossSite: "cross_site_refused", TooManyRequests: "throttled"}
@@ -26,6 +36,31 @@ class AnyCaseHost(Request):
         if "HTTP_HOST" in environ:
             environ["HTTP_HOST"] = environ["HTTP_HOST"].lower()
         super().__init__(environ, *args, **options)
+
+
+def believing(application: "WSGIApplication", proxy: str) -> "WSGIApplication":
+    """Return `application` with only what the one trusted `proxy` says left, while the peer's address is still known.
+
+    An X-Request-ID of anybody else's is dropped; a garbled claim of the proxy's is refused by the application itself.
+    """
+
+    def believe(environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
+        environ[PROXIED] = is_proxied(environ)
+        if environ["REMOTE_ADDR"] != proxy:
+            environ.pop("HTTP_X_REQUEST_ID", None)
+            return application(environ, start_response)
+        for key, valid in _FORWARDED.items():
+            if not valid.fullmatch(environ.get(key, "")):
+                del environ[key]
+                environ[REFUSAL] = BadRequest("The proxy in front of the service forwards a header it cannot read.")
+        return application(environ, start_response)
+
+    return believe
+
+
+def is_proxied(environ: Mapping[str, Any]) -> bool:
+    """Tell whether a request bears what proxies add."""
+    return not environ.keys().isdisjoint(_PROXY_HEADERS)
 
 
 def prepare(app: Flask) -> None:

@@ -150,7 +150,7 @@ def _proof(app: Flask, request: Request) -> Credential:
     if token is not None:
         owner = token_owner(app.config["JWT_SECRET"], token)
         if owner is None:
-            raise Unauthorized("The API token is not valid.")
+            raise Unauthorized("The API token is not valid.", reason="invalid")
         return Credential(owner, float("inf"), token_hash=digest(token))
     with ExitStack() as stack:
         if not has_request_context():
@@ -212,7 +212,7 @@ def _absent(_reason: str) -> Response:
 
 @jwt.invalid_token_loader
 def _invalid(_reason: str) -> Response:
-    return answer(Unauthorized("The token is not valid. Sign in again."))
+    return answer(Unauthorized("The token is not valid. Sign in again.", reason="invalid"))
 
 
 @jwt.expired_token_loader

@@ -161,16 +161,15 @@ class LoginThrottle:
         for window, key in windows:
             if not self._limiter.hit(window, key):
                 reset = self._limiter.get_window_stats(window, key).reset_time
-                raise TooManyRequests(
-                    "Too many attempts to sign in. Wait a while and try again.", max(1, math.ceil(reset - time.time()))
-                )
+                wait, scope = max(1, math.ceil(reset - time.time())), window.namespace
+                raise TooManyRequests("Too many attempts to sign in. Wait a while and try again.", wait, scope)
 
 
 @contextmanager
 def _held(places: threading.BoundedSemaphore, wait: float) -> Iterator[None]:
     """Hold one of `places`, for which `wait` seconds are waited; raise TooManyRequests when there is none."""
     if not places.acquire(timeout=wait):
-        raise TooManyRequests("Many people are signing in right now. Try again in a second.", 1)
+        raise TooManyRequests("Many people are signing in right now. Try again in a second.", 1, "checks")
     try:
         yield
     finally:
@@ -190,7 +189,8 @@ class OpenUploads:
         """Hold one of the user's places; raise TooManyRequests when all are taken."""
         with self._lock:
             if self._open[user] >= self._most:
-                raise TooManyRequests("You have too many uploads open at once. Wait until some have ended.", 1)
+                message = "You have too many uploads open at once. Wait until some have ended."
+                raise TooManyRequests(message, 1, "uploads")
             self._open[user] += 1
         try:
             yield

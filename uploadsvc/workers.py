@@ -4,12 +4,18 @@ One shared socket rather than SO_REUSEPORT: when a worker leaves, the connection
 """
 
 import logging
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
+
+from prometheus_client.multiprocess import mark_process_dead
+
+from . import config
 
 log = logging.getLogger("uploadsvc.workers")
 
@@ -21,8 +27,9 @@ _LAST_WAIT = 10  # seconds beyond DRAIN_SECONDS before a worker is killed
 class Worker:
     """One child: a `serve` process on the inherited socket, started anew when it dies."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, metrics_folder: Path) -> None:
         self._listener = listener
+        self._metrics_folder = metrics_folder
         self._failures = 0
         self._start()
 
@@ -31,7 +38,8 @@ class Worker:
         self._restart_at: float | None = None
         fd = self._listener.fileno()
         command = [sys.executable, "-m", "flask", "--app", "wsgi", "serve", "--inherited-socket", str(fd)]
-        self.process = subprocess.Popen(command, pass_fds=[fd])  # noqa: S603 - our own interpreter and arguments
+        environment = config.worker_environment(self._metrics_folder)
+        self.process = subprocess.Popen(command, pass_fds=[fd], env=environment)  # noqa: S603 - our own arguments
 
     def check(self) -> None:
         """Start the worker again when it has died, the later the more often it has."""
@@ -39,6 +47,7 @@ class Worker:
             return
         now = time.monotonic()
         if self._restart_at is None:
+            mark_process_dead(self.process.pid, self._metrics_folder)  # what it counted counts on; its gauges end
             self._failures = 1 if now - self._started > _STEADY else self._failures + 1
             delay = min(_MAX_BACKOFF, 2 ** (self._failures - 1))
             log.error("worker_died", extra={"pid": self.process.pid, "status": self.process.returncode, "delay": delay})
@@ -47,9 +56,14 @@ class Worker:
             self._start()
 
 
-def supervise(listener: socket.socket, count: int, drain_seconds: int) -> None:
-    """Keep `count` workers running until SIGTERM or Ctrl-C, then let them drain."""
+def supervise(listener: socket.socket, count: int, drain_seconds: int, metrics_folder: Path) -> None:
+    """Keep `count` workers running until SIGTERM or Ctrl-C, then let them drain.
+
+    In `metrics_folder`, which is emptied, they keep their figures, so that each can tell those of all.
+    """
     stopping: list[int] = []
+    shutil.rmtree(metrics_folder, ignore_errors=True)
+    metrics_folder.mkdir(mode=0o700)
     listener.set_inheritable(True)
 
     def stop(number: int, _frame: Any) -> None:
@@ -57,7 +71,7 @@ def supervise(listener: socket.socket, count: int, drain_seconds: int) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    workers = [Worker(listener) for _ in range(count)]
+    workers = [Worker(listener, metrics_folder) for _ in range(count)]
     while not stopping:
         time.sleep(0.2)
         for worker in workers:

@@ -3,8 +3,11 @@
 Revision: 0003, after 0002
 """
 
+from contextlib import AbstractContextManager
+
 import sqlalchemy as sa
 from alembic import op
+from alembic.operations import BatchOperations
 
 revision = "0003"
 down_revision = "0002"
@@ -12,13 +15,19 @@ branch_labels = None
 depends_on = None
 
 
+def _altered(table: str) -> AbstractContextManager[BatchOperations]:
+    """Copy the table on SQLite, so that a column added now is written as one of the first; elsewhere alter it."""
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    return op.batch_alter_table(table, recreate="always" if sqlite else "never")
+
+
 def upgrade() -> None:
-    with op.batch_alter_table("users", recreate="always") as batch_op:
+    with _altered("users") as batch_op:
         batch_op.add_column(sa.Column("quota_bytes", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("used_bytes", sa.BigInteger(), server_default="0", nullable=False))
-    with op.batch_alter_table("api_tokens", recreate="always") as batch_op:
+    with _altered("api_tokens") as batch_op:
         batch_op.add_column(sa.Column("scope", sa.String(length=16), server_default="upload", nullable=False))
-    with op.batch_alter_table("documents", recreate="always") as batch_op:
+    with _altered("documents") as batch_op:
         batch_op.add_column(sa.Column("token_id", sa.Integer(), nullable=True))
         batch_op.create_foreign_key(op.f("fk_documents_token_id_api_tokens"), "api_tokens", ["token_id"], ["id"])
     op.execute(

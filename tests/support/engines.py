@@ -22,6 +22,7 @@ from tests.support.clock import eventually
 from tests.support.people import PASSWORD
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+PROGRAMS = f"{os.environ['PATH']}:/usr/sbin:/sbin"  # Debian's servers lie where an ordinary user does not look
 BASE = {"BCRYPT_ROUNDS": 4, "MIN_FREE_BYTES": 0, "JWT_SECRET": "tests-only-secret-of-more-than-32-bytes", "THREADS": 4}
 
 
@@ -35,8 +36,17 @@ class Live:
     log: Path
     environ: dict[str, str]
 
-    def connect(self, timeout: float = 20) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
+    def connect(self, timeout: float = 20, receive_buffer: int = 0) -> socket.socket:
+        connection = socket.socket()
+        connection.settimeout(timeout)
+        if receive_buffer:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        try:
+            connection.connect(("127.0.0.1", self.port))
+        except OSError:
+            connection.close()
+            raise
+        return connection
 
     def http(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
@@ -82,18 +92,22 @@ class Live:
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
 
 
-def installed(tool: str) -> str:
-    """The path of a Debian package's program of the same name, installed first where we may; '' if it cannot be."""
-    if not shutil.which(tool) and os.geteuid() == 0 and shutil.which("apt-get"):
-        script = f"apt-get -qq update && apt-get -qq install -y --no-install-recommends {tool}"
-        quietly = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+def installed(tool: str, package: str = "") -> str:
+    """The path of a Debian package's program, installed first where we may; '' if it cannot be.
+
+    The package is called as the program where nothing else is said. A service that it brings is not started.
+    """
+    if not shutil.which(tool, path=PROGRAMS) and os.geteuid() == 0 and shutil.which("apt-get"):
+        script = f"apt-get -qq update && apt-get -qq install -y --no-install-recommends {package or tool}"
+        quietly = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "SYSTEMD_OFFLINE": "1"}
         subprocess.run(["sh", "-c", script], env=quietly, capture_output=True, timeout=600, check=False)
-    return shutil.which(tool) or ""
+    return shutil.which(tool, path=PROGRAMS) or ""
 
 
-def needed(tool: str) -> str:
+def needed(tool: str, package: str = "") -> str:
     """The path of a program that a test cannot do without; without it the test fails with one line."""
-    return installed(tool) or pytest.fail(f"{tool} is needed and could not be installed: apt-get install {tool}", False)
+    missing = f"{tool} is needed and could not be installed: apt-get install {package or tool}"
+    return installed(tool, package) or pytest.fail(missing, False)
 
 
 def free_port() -> int:

@@ -27,21 +27,23 @@ def open_files(pid: int | str = "self") -> list[str]:
 
 
 def state(app: Flask, pid: int | str = "self") -> dict[str, Any]:
-    """Everything an upload can leave behind: the upload tree with the staging folder, the rows, the descriptors."""
+    """Everything an upload can leave behind: the tree with the staging folder, rows, what they count, descriptors."""
     root: Path = app.config["UPLOADS_DIR"]
     with app.app_context():
         rows = db.session.execute(text("SELECT count(*), coalesce(sum(size), 0) FROM documents")).one()
+        used = db.session.scalar(text("SELECT sum(used_bytes) FROM users"))
         db.session.remove()
     tree = sorted((str(p.relative_to(root)), p.lstat().st_size if p.is_file() else 0) for p in root.rglob("*"))
-    return {"tree": tree, "rows": tuple(rows), "open": open_files(pid)}
+    return {"tree": tree, "rows": tuple(rows), "used": used, "open": open_files(pid)}
 
 
 def left(live: Live) -> dict[str, Any]:
-    """Everything an upload can leave behind: files, rows, descriptors."""
+    """Everything an upload can leave behind: files, rows, what they count, descriptors."""
     files = sorted(str(p) for p in (live.instance / "uploads").rglob("*") if p.is_file())
     with closing(sqlite3.connect(live.instance / "app.db")) as database:
         [rows] = database.execute("SELECT count(*) FROM documents").fetchone()
-    return {"files": files, "rows": rows, "open": open_files(live.process.pid)}
+        [used] = database.execute("SELECT sum(used_bytes) FROM users").fetchone()
+    return {"files": files, "rows": rows, "used": used, "open": open_files(live.process.pid)}
 
 
 def requests_logged(live: Live) -> list[dict[str, Any]]:

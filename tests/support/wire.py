@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,11 +30,7 @@ class Wire:
     """A raw connection."""
 
     def __init__(self, live: Live, timeout: float = 20, receive_buffer: int = 0) -> None:
-        self.socket = socket.socket()
-        self.socket.settimeout(timeout)
-        if receive_buffer:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.connect(("127.0.0.1", live.port))
+        self.socket = live.connect(timeout, receive_buffer)
         self._stream = self.socket.makefile("rb")
 
     def __enter__(self) -> "Wire":

@@ -16,6 +16,7 @@ from ..guard import refused
 from ..models import Session, User
 from ..principal import Principal, Scope, of_session, requires
 from ..throttle import LoginThrottle
+from . import sessions
 from .cookies import cookie_options, mint, with_cookies
 
 bp = Blueprint("auth", __name__, url_prefix="/api/auth")
@@ -27,6 +28,7 @@ def init_app(app: Flask) -> None:
     app.extensions["login_throttle"] = LoginThrottle(app.config["THREADS"])
     app.register_error_handler(CSRFError, lambda _: refused(CsrfFailed()))
     app.register_blueprint(bp)
+    app.register_blueprint(sessions.bp)
 
 
 @bp.post("/login")
@@ -151,7 +153,7 @@ def _claims(token: str, kind: str) -> tuple[Mapping[str, Any], Principal]:
         raise Unauthorized
     claims = decode_token(token)
     if claims["type"] != kind:
-        raise Unauthorized
+        raise Unauthorized(reason="invalid")
     principal = of_session(claims)
     if principal is None:
         raise SessionEnded

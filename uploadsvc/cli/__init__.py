@@ -1,12 +1,15 @@
-"""The operator's commands: `flask --app wsgi serve | users … | tokens … | seed | sweep | verify`."""
+"""The operator's commands: `flask --app wsgi serve | users … | tokens … | documents … | seed | sweep | …`."""
 
 from flask import Blueprint
 
+from .backup import backup
+from .documents import documents
 from .maintenance import sweep, verify
+from .restore import restore
 from .serve import serve
 from .tokens import tokens
 from .users import seed, users
 
 bp = Blueprint("commands", __name__, cli_group=None)
-for command in (serve, users, tokens, seed, sweep, verify):
+for command in (serve, users, tokens, documents, seed, sweep, verify, backup, restore):
     bp.cli.add_command(command)

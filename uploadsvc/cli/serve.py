@@ -11,7 +11,7 @@ from flask.cli import with_appcontext
 
 from .. import server, workers
 from .instance import set_up
-from .maintenance import sweep_hourly
+from .schedule import keep_house
 
 log = logging.getLogger("uploadsvc.cli")
 
@@ -20,18 +20,19 @@ log = logging.getLogger("uploadsvc.cli")
 @click.option("--inherited-socket", type=int, hidden=True, help="For workers: the descriptor to listen on.")
 @with_appcontext
 def serve(inherited_socket: int | None) -> None:
-    """Set the database up, sweep leftovers, and serve."""
+    """Set the database up and serve; sweep leftovers hourly, verify every VERIFY_HOURS."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     if inherited_socket is not None:
         server.run(app, socket.socket(fileno=inherited_socket), supervisor=os.getppid())
         return
     set_up(first_account=True)
     listener = server.listen(app.config["HOST"], app.config["PORT"])
-    threading.Thread(target=sweep_hourly, args=(app,), daemon=True, name="sweeper").start()
+    threading.Thread(target=keep_house, args=(app,), daemon=True, name="sweeper").start()
     host, port = listener.getsockname()[:2]
     click.echo(f"Serving on http://{host}:{port}")
     if app.config["WORKERS"] == 1:
         server.run(app, listener)
         return
     log.warning("each worker counts sign-in tries for itself, so WORKERS multiplies the limits")
-    workers.supervise(listener, app.config["WORKERS"], app.config["DRAIN_SECONDS"])
+    folder = app.config["INSTANCE_PATH"] / "metrics"
+    workers.supervise(listener, app.config["WORKERS"], app.config["DRAIN_SECONDS"], folder)

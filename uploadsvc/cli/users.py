@@ -1,5 +1,6 @@
 """`users …` and `seed`: accounts and their passwords."""
 
+import re
 import sys
 
 import click
@@ -11,7 +12,9 @@ from ..extensions import db
 from ..models import User
 from .instance import account_change, existing_user, set_up
 
-users = AppGroup("users", help="Add, list and disable accounts, and set their passwords.")
+users = AppGroup("users", help="Add, list and disable accounts, set their passwords and quotas.")
+
+_BYTES = re.compile(r"[0-9]{1,18}")  # what a column holds
 
 _password_option = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 
@@ -42,10 +45,11 @@ def passwd(email: str, password_stdin: bool) -> None:
 
 @users.command("list")
 def list_users() -> None:
-    """List the accounts."""
+    """List the accounts: number, address, active or disabled, bytes kept, bytes allowed (0: any)."""
     set_up()
     for user in db.session.scalars(select(User).order_by(User.email)):
-        click.echo(f"{user.id}\t{user.email}\t{'active' if user.is_active else 'disabled'}")
+        state = "active" if user.is_active else "disabled"
+        click.echo(f"{user.id}\t{user.email}\t{state}\t{user.used_bytes}\t{_allowed(user)}")
 
 
 @users.command("disable")
@@ -59,6 +63,31 @@ def disable(email: str) -> None:
     click.echo(f"Disabled {email}.")
 
 
+@users.command("enable")
+@click.argument("email")
+def enable(email: str) -> None:
+    """Let a disabled account sign in again, with the password it had."""
+    with account_change():
+        existing_user(email).is_active = True
+    click.echo(f"Enabled {email}.")
+
+
+@users.command("quota")
+@click.argument("email")
+@click.argument("quota", metavar="BYTES")
+def set_quota(email: str, quota: str) -> None:
+    """Set how many bytes an account may keep: a number (10 GiB: $(numfmt --from=iec 10G)), 0 for any, or `default`.
+
+    A quota below what is kept deletes nothing; it only refuses new uploads.
+    """
+    if quota != "default" and not _BYTES.fullmatch(quota):
+        raise click.BadParameter(f"{quota!r} is neither a whole number nor default.", param_hint="BYTES")
+    with account_change():
+        user = existing_user(email)
+        user.quota_bytes = None if quota == "default" else int(quota)
+    click.echo(f"{email} keeps {user.used_bytes} bytes and may keep {_allowed(user) or 'any number'}.")
+
+
 @click.command("seed")
 @with_appcontext
 def seed() -> None:
@@ -69,6 +98,10 @@ def seed() -> None:
         if not User.by_email("user@example.com"):
             User.create("user@example.com", "Password123!", current_app.config["BCRYPT_ROUNDS"])
     click.echo("Sign in as user@example.com with Password123!")
+
+
+def _allowed(user: User) -> int:
+    return user.account().quota(current_app.config["USER_QUOTA_BYTES"])
 
 
 def _read_password(from_stdin: bool) -> str:

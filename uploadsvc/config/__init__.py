@@ -8,9 +8,20 @@ from typing import Any, NoReturn
 
 from .settings import ROOT, SETTINGS, utf8
 
-__all__ = ["ROOT", "SETTINGS", "ConfigError", "check", "flask_settings", "load", "security_headers"]
+__all__ = [
+    "ROOT",
+    "SETTINGS",
+    "ConfigError",
+    "check",
+    "flask_settings",
+    "load",
+    "own_secret",
+    "security_headers",
+    "worker_environment",
+]
 
 _MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its output
+_METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's own: it is read before any setting of ours
 _SAMPLE_SECRETS = {"your-secret-key", "change-me"}
 
 
@@ -35,11 +46,12 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     instance: Path = config["INSTANCE_PATH"]
     config["UPLOADS_DIR"] = config["UPLOADS_DIR"] or instance / "uploads"
     config["DATABASE_URL"] = config["DATABASE_URL"] or f"sqlite:///{instance / 'app.db'}"
+    config["METRICS_FOLDER"] = os.environ.get(_METRICS_FOLDER, "")
     try:
         instance.mkdir(mode=0o700, parents=True, exist_ok=True)
         config["UPLOADS_DIR"].mkdir(mode=0o700, parents=True, exist_ok=True)
         (config["UPLOADS_DIR"] / ".staging").mkdir(mode=0o700, exist_ok=True)
-        config["JWT_SECRET"] = config["JWT_SECRET"] or _own_secret(instance / "jwt_secret")
+        config["JWT_SECRET"] = config["JWT_SECRET"] or own_secret(instance / "jwt_secret")
     except OSError as error:
         _stop("INSTANCE_PATH", f"or UPLOADS_DIR cannot be written: {error.strerror} ({error.filename})")
     check(config)
@@ -57,6 +69,11 @@ def check(config: Mapping[str, Any]) -> None:
             _stop(name, "must not lie in the folder that is served to everyone")
     if not database.parent.is_dir():
         _stop("DATABASE_URL", f"names a folder that does not exist: {database.parent}")
+
+
+def worker_environment(metrics_folder: Path) -> dict[str, str]:
+    """Return the environment of a worker: ours, and the folder where all workers keep their figures."""
+    return os.environ | {_METRICS_FOLDER: str(metrics_folder)}
 
 
 def flask_settings(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,8 +121,8 @@ def security_headers(config: Mapping[str, Any]) -> dict[str, str]:
     return headers
 
 
-def _own_secret(path: Path) -> str:
-    """Return the instance's secret, made at the first start; of two starts at once one makes it."""
+def own_secret(path: Path) -> str:
+    """Return what is the instance's alone, made at the first start; of two starts at once one makes it."""
     if not path.exists():
         draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         draft.touch(mode=0o600, exist_ok=False)

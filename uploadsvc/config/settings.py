@@ -66,6 +66,12 @@ def _email(text: str) -> str:
     return text
 
 
+def _token(text: str) -> str:
+    if text and not re.fullmatch(r"[!-~]{16,}", text):
+        raise ValueError("must be at least 16 visible ASCII characters")
+    return text
+
+
 def _sqlite(text: str) -> str:
     if (text and not re.match(r"sqlite:///.", text)) or ":memory:" in text:
         raise ValueError("must be sqlite:/// and the path of a file")
@@ -102,9 +108,11 @@ SETTINGS = (
     Setting("THREADS", "4", _whole(2, 256), "requests answered at once; one is always kept from password checks"),
     Setting("WORKERS", "1", _whole(1, 64), "processes on the one socket: when a core is busy and others idle"),
     Setting("DRAIN_SECONDS", "30", _whole(0, 3600), "time for running uploads to finish when the service is stopped"),
+    Setting("VERIFY_HOURS", "24", _whole(0, 8760), "hours between checks of every stored byte by `serve`; 0: none"),
     Setting("ADMIN_EMAIL", "admin@localhost", _email, "the account that the first start makes"),
     Setting("ADMIN_PASSWORD", "", str, "its password; default: random, printed once"),
     Setting("BCRYPT_ROUNDS", "12", _whole(4, 16), "the cost of a password check: 12 is a fifth of a second"),
+    Setting("METRICS_TOKEN", "", _token, "the Bearer token that `/metrics` asks for; empty: only this machine gets it"),
     Setting("LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "the least important line to log"),
     Setting("LOG_FORMAT", "json", _one_of("json", "text"), "json for machines, text for people"),
 )

@@ -63,10 +63,11 @@ class Candidate:
     def inspect(self, opened: Callable[[], IO[bytes]], size: int) -> None:
         """Judge the whole content, `size` bytes in the seekable file that `opened` opens where that is needed."""
 
-    def refuse(self, reason: str = "") -> UnsupportedType:
+    def refuse(self, detail: str = "") -> UnsupportedType:
         """Return the error that names the file and says what it should have been."""
         return UnsupportedType(
-            f"The content of “{self.filename}” is not {self.label}{reason}. Check the file, or give it its right name."
+            f"The content of “{self.filename}” is not {self.label}{detail}. Check the file, or give it its right name.",
+            reason="content",
         )
 
 
@@ -196,13 +197,16 @@ def accept(filename: str, declared: str) -> Candidate:
     """
     name = clean_name(filename)
     if not name:
-        raise UnsupportedType("A file in the upload has a name that cannot be shown. Give it another one.")
+        message = "A file in the upload has a name that cannot be shown. Give it another one."
+        raise UnsupportedType(message, reason="name")
     stem, dot, extension = name.rpartition(".")
     chosen = next((kind for kind in TYPES if kind.extension == dot + extension.lower()), None)
     if chosen is None:
-        raise UnsupportedType(f"“{name}” is not accepted: the file must be a PDF, DOCX or TXT.")
+        raise UnsupportedType(f"“{name}” is not accepted: the file must be a PDF, DOCX or TXT.", reason="name")
     if not stem:
-        raise UnsupportedType(f"“{name}” is an ending without a name that can be shown. Give the file a name.")
+        message = f"“{name}” is an ending without a name that can be shown. Give the file a name."
+        raise UnsupportedType(message, reason="name")
     if declared not in ("", "application/octet-stream", chosen.mimetype):
-        raise UnsupportedType(f"“{name}” was sent as another type than its name says. Send it as {chosen.mimetype}.")
+        message = f"“{name}” was sent as another type than its name says. Send it as {chosen.mimetype}."
+        raise UnsupportedType(message, reason="declared_type")
     return chosen(name)

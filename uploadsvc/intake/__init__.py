@@ -77,7 +77,8 @@ class Intake(Generic[S, R]):
         """Return what the body held. The caller owns the staged files from here on."""
         try:
             if not self._ended:
-                raise Malformed("The upload was cut off before its closing boundary. Send it again.")
+                message = "The upload was cut off before its closing boundary. Send it again."
+                raise Malformed(message, reason="truncated")
             if not self._received.files:
                 raise Malformed("There is no file in the upload. Send one or more in the field “file”.")
         except BaseException:

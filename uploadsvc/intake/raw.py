@@ -33,7 +33,7 @@ class RawIntake(Generic[S, R]):
             if self._file is None:
                 raise Malformed("The upload was given up.")
             if self._size not in (None, self._file.staged.size):
-                raise Malformed("The upload was cut off before its end. Send it again.")
+                raise Malformed("The upload was cut off before its end. Send it again.", reason="truncated")
             self._part.finish()
         except BaseException:
             self.abort()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, ForeignKey, String, bindparam, func, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, ForeignKey, String, bindparam, func, or_, orm, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import credentials
@@ -93,10 +93,10 @@ class User(db.Model):  # type: ignore[name-defined]
             raise QuotaExceeded(size, account.quota(quota), account.used_bytes)
 
     @staticmethod
-    def discharge(user_id: int, size: int) -> None:
-        """Count `size` bytes as kept no longer, in the session's transaction."""
+    def discharge(session: orm.Session, user_id: int, size: int) -> None:
+        """Count `size` bytes as kept no longer, in the transaction of `session`."""
         less = update(User).where(User.id == user_id).values(used_bytes=User.used_bytes - size)
-        db.session.execute(less, execution_options={"synchronize_session": False})
+        session.execute(less, execution_options={"synchronize_session": False})
 
     def end_sessions(self, but: str | None = None) -> None:
         """End every session of the user, save the one with the id `but`."""
@@ -152,6 +152,21 @@ class Session(db.Model):  # type: ignore[name-defined]
         db.session.add(session)
         return session, jti
 
+    @property
+    def last_used_at(self) -> datetime:
+        """Tell when the session was refreshed last, else when it began; requests in between write nothing."""
+        return self.rotated_at or self.created_at
+
+    @classmethod
+    def living(cls, user_id: int) -> list["Session"]:
+        """Return the user's live sessions, the one used last first."""
+        live = select(cls).where(cls.user_id == user_id, *cls._is_live())
+        return sorted(db.session.scalars(live), key=lambda session: (session.last_used_at, session.id), reverse=True)
+
+    @classmethod
+    def _is_live(cls) -> tuple[ColumnElement[bool], ...]:
+        return cls.revoked_at.is_(None), cls.expires_at > now()
+
     @classmethod
     def alive(cls, sid: str, user_id: int) -> Account | None:
         """Return the account of the active user whose live session `sid` is, else None."""
@@ -163,6 +178,14 @@ class Session(db.Model):  # type: ignore[name-defined]
         """End one session at once. Commits."""
         db.session.execute(update(cls).where(cls.id == sid, cls.revoked_at.is_(None)).values(revoked_at=now()))
         db.session.commit()
+
+    @classmethod
+    def end_own(cls, user_id: int, sid: str) -> bool:
+        """End one live session of the user at once; return False when there is none with this id. Commits."""
+        own = update(cls).where(cls.id == sid, cls.user_id == user_id, *cls._is_live())
+        ended = db.session.execute(own.values(revoked_at=now()))
+        db.session.commit()
+        return bool(ended.rowcount)  # type: ignore[attr-defined]
 
     @classmethod
     def rotate(cls, sid: str, jti: str, secret: str) -> tuple["Session", str]:

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, delete, insert, select, text, update
-from sqlalchemy.orm import Mapped, aliased, mapped_column, relationship
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, delete, func, insert, select, text, update
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from ..credentials import new_id
 from ..extensions import connection, db, release_connection
@@ -16,6 +16,7 @@ from .clock import now, rfc3339
 from .tokens import ApiToken
 
 Row = dict[str, Any]  # by the names of the columns
+_PAGE = 500  # rows
 _HAS_KEY = text("idempotency_key IS NOT NULL")
 
 
@@ -65,6 +66,27 @@ class Document(db.Model):  # type: ignore[name-defined]
         return select(cls).where(cls.user_id == user_id)
 
     @classmethod
+    def in_order(cls, session: Session, *conditions: Any) -> Iterator["Document"]:
+        """Yield the documents that meet `conditions`, oldest first and detached from `session`.
+
+        They are read by the page: a reading that stayed open for hours would keep SQLite from emptying its log.
+        """
+        query, last = select(cls).where(*conditions).order_by(cls.id).limit(_PAGE), 0
+        while page := session.scalars(query.where(cls.id > last)).all():
+            session.expunge_all()
+            session.rollback()
+            yield from page
+            last = page[-1].id
+
+    @classmethod
+    def miscounted(cls) -> list[tuple[int, int, int]]:
+        """Return the id of each account whose used_bytes are wrong, with these and with what its documents have."""
+        kept = func.coalesce(func.sum(cls.size), 0).label("kept")
+        query = select(User.id, User.used_bytes, kept).outerjoin(cls, cls.user_id == User.id).group_by(User.id)
+        wrong = db.session.execute(query.having(User.used_bytes != kept).order_by(User.id))
+        return [(row.id, row.used_bytes, row.kept) for row in wrong]
+
+    @classmethod
     def of_upload(cls, user_id: int, key: str) -> list[Row]:
         """Return the rows left of the user's upload with this Idempotency-Key, in its order."""
         query = select(cls.__table__).where(cls.user_id == user_id, cls.idempotency_key == key).order_by(cls.part)
@@ -83,30 +105,31 @@ class Document(db.Model):  # type: ignore[name-defined]
         work costs three times as much.
         """
         try:
+            connection().execute(_INSERT, rows)  # first, for a repeated key is that, whatever the quota says
             User.charge(rows[0]["user_id"], sum(row["size"] for row in rows), quota)
-            connection().execute(_INSERT, rows)
             connection().commit()
         finally:
             release_connection()
 
-    def delete(self) -> bool:
-        """Delete the row and commit; return False when somebody else already has."""
+    def delete(self, session: Session | None = None) -> bool:
+        """Delete the row and commit; return False when somebody else already has. `session`: of a copy's database."""
+        session = session or db.session()
         if self.idempotency_key:
-            self._pass_on_fields()
-        deleted = db.session.execute(delete(Document).where(Document.id == self.id))
+            self._pass_on_fields(session)
+        deleted = session.execute(delete(Document).where(Document.id == self.id))
         if deleted.rowcount:  # type: ignore[attr-defined]
-            User.discharge(self.user_id, self.size)
-        db.session.commit()
+            User.discharge(session, self.user_id, self.size)
+        session.commit()
         return bool(deleted.rowcount)  # type: ignore[attr-defined]
 
-    def _pass_on_fields(self) -> None:
+    def _pass_on_fields(self, session: Session) -> None:
         """Give the text fields to the upload's next row, for a repeat of its key still tells them."""
         row = aliased(Document)
         fields = select(row.fields).where(row.id == self.id).scalar_subquery()
         others = (row.user_id == self.user_id, row.idempotency_key == self.idempotency_key, row.part > self.part)
         heir = select(row.id).where(*others).order_by(row.part).limit(1).scalar_subquery()
         passed_on = update(Document).where(Document.id == heir, fields.is_not(None)).values(fields=fields)
-        db.session.execute(passed_on, execution_options={"synchronize_session": False})
+        session.execute(passed_on, execution_options={"synchronize_session": False})
 
     @staticmethod
     def as_file(row: Row) -> dict[str, Any]:

@@ -12,13 +12,14 @@ import resource
 import signal
 import socket
 import time
+from contextvars import Context
 from typing import Any
 
 from flask import Flask
 from waitress.server import TcpWSGIServer
 from waitress.wasyncore import dispatcher
 
-from .. import config, health
+from .. import config, guard, health, telemetry
 from ..crew import Crew
 from ..throttle import network_of
 from ..uploads import upload_limits
@@ -65,16 +66,9 @@ class Server(TcpWSGIServer):
             clear_untrusted_proxy_headers=True,
             **_proxy_settings(app.config["TRUSTED_PROXY"]),
         )
-
         self.adj.send_bytes = self.adj.outbuf_overflow  # header and body in one send, at the end of the task
-        self._application = self.application  # waitress has put its reading of the proxy's headers around ours
-        self.application = self._believe_only_the_proxy
-
-    def _believe_only_the_proxy(self, environ: dict[str, Any], start_response: Any) -> Any:
-        """Drop an X-Request-ID of anybody else's, while the peer's own address is still known."""
-        if environ["REMOTE_ADDR"] != self.app.config["TRUSTED_PROXY"]:
-            environ.pop("HTTP_X_REQUEST_ID", None)
-        return self._application(environ, start_response)
+        # Around waitress's own reading of what the proxy says, which answers what is wrong in its own words.
+        self.application = guard.believing(self.application, app.config["TRUSTED_PROXY"])
 
     @property
     def draining(self) -> bool:
@@ -93,7 +87,8 @@ class Server(TcpWSGIServer):
     def run(self) -> None:
         """Serve until stopped; what has not finished by then leaves nothing behind."""
         self.task_dispatcher.start(self.adj.threads)
-        self.task_dispatcher.work()
+        # Without the context of the command that serves: Flask would take it for that of each request.
+        Context().run(self.task_dispatcher.work)
         for channel in list(self.active_channels.values()):
             channel.will_close = True  # ends a burst, and a thread that waits for a slow reader
             channel.handle_write()
@@ -172,6 +167,7 @@ class Server(TcpWSGIServer):
             self.stop(signal.SIGTERM, None)
         for channel in list(self.active_channels.values()):
             channel.check_deadlines()
+        telemetry.metrics.looked_at_server(len(self.task_dispatcher.queue), len(self.active_channels))
         super().maintenance(now)
 
 

@@ -12,7 +12,7 @@ from waitress.channel import HTTPChannel
 
 from .. import telemetry
 from ..throttle import network_of
-from ..uploads import StreamedReception
+from ..uploads import ROUTES, StreamedReception
 from .deadlines import Deadlines
 from .request import Request
 from .task import Task
@@ -224,9 +224,15 @@ class Channel(HTTPChannel):
         telemetry.outside_app(
             request.command,
             408 if self._late else 499,
-            self.addr[0],
-            route=request.reception.route if request.reception else "unmatched",
+            self._forwarded(request, "X_FORWARDED_FOR") or self.addr[0],
+            self._forwarded(request, "X_REQUEST_ID"),
+            route=ROUTES[request.command] if request.reception else "unmatched",
             bytes_in=request.body_bytes_received,
             user_id=credential and credential.user_id,
             duration_ms=round((time.monotonic() - request.started) * 1000, 1),
         )
+
+    def _forwarded(self, request: Request, name: str) -> str:
+        """Return what the trusted proxy tells in the header `name`: of several hops the last; '' of anybody else."""
+        is_proxy = self.addr[0] == self.server.app.config["TRUSTED_PROXY"]
+        return request.headers.get(name, "").rpartition(",")[2].strip() if is_proxy else ""

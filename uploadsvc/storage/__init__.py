@@ -5,6 +5,7 @@ The life of a file: `stage` -> `Staged.write`… -> `publish` (fsync, link witho
 """
 
 import errno
+import math
 import os
 import re
 import secrets
@@ -16,13 +17,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from . import copies
 from .faults import disk_errors
 from .room import Reservation, Room
-from .staged import Staged
+from .staged import Staged, sync_directory
 
-__all__ = ["LocalStorage", "Reservation", "Staged", "disk_errors", "unix_ms"]
+__all__ = ["LocalStorage", "Reservation", "Staged", "disk_errors", "sync_directory", "unix_ms"]
 
 _SLOW = 0.0003  # seconds
+_NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EEXIST, errno.ENOENT}
 _STORED = re.compile(r"\d{13,}-.+", re.DOTALL)  # what publish() names, and so all that sweep() may remove
 
 
@@ -53,6 +56,10 @@ class LocalStorage:
         reserve stays free.
         """
         return Reservation(self._room, size)
+
+    def free_bytes(self) -> int:
+        """Return the room that is left on the filesystem, without what only root may use."""
+        return self._room.free()
 
     def check(self) -> None:
         """Raise unless files can be written here, without writing one (readiness)."""
@@ -90,15 +97,70 @@ class LocalStorage:
 
     def open(self, path: str) -> IO[bytes]:
         """Open a published file for reading; symbolic links are refused with OSError."""
-        user_id, name = path.split("/", 1)
-        with self._folder(int(user_id)) as folder:
-            return os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder), "rb")
+        user_id, name = _parts(path)
+        with self._folder(user_id) as folder:
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            return os.fdopen(descriptor, "rb")
+        except OSError:  # a folder
+            os.close(descriptor)
+            raise
 
     def delete(self, path: str) -> None:
         """Remove a published file; one that is gone already is as good as removed."""
-        user_id, name = path.split("/", 1)
-        with suppress(FileNotFoundError), self._folder(int(user_id)) as folder:
+        user_id, name = _parts(path)
+        with suppress(FileNotFoundError), self._folder(user_id) as folder:
             os.unlink(name, dir_fd=folder)
+
+    def size(self, path: str) -> int | None:
+        """Return how many bytes a published file has, or None where no plain file lies."""
+        user_id, name = _parts(path)
+        with suppress(FileNotFoundError, NotADirectoryError), self._folder(user_id) as folder:
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            return status.st_size if stat.S_ISREG(status.st_mode) else None
+        return None
+
+    def paths(self) -> Iterator[str]:
+        """Yield every published file's path, those of leftovers too."""
+        for folder in self._user_folders():
+            yield from (f"{folder.name}/{file.name}" for file in _files_before(folder, math.inf) if _is_stored(file))
+
+    def link(self, path: str, target: "LocalStorage") -> bool:
+        """Let a published file lie in `target` too, its name durable after `sync`; tell whether links can do that.
+
+        One is as good as a copy: nothing writes into a published file, and `delete` takes away a name. Raises
+        InsufficientStorage or StorageFailed.
+        """
+        user_id, name = _parts(path)
+        with disk_errors(), self._folder(user_id) as source, target._folder(user_id, create=True) as folder:
+            try:
+                os.link(name, name, src_dir_fd=source, dst_dir_fd=folder, follow_symlinks=False)
+            except OSError as error:
+                if error.errno in _NO_LINKS:
+                    return False
+                raise
+        return True
+
+    def put_back(self, file: IO[bytes], path: str, size: int, sha256: str) -> None:
+        """Publish a copy of `file` under the `path` that it had, whatever lies there; durable after `sync`.
+
+        Raises OSError when the bytes are not those, InsufficientStorage or StorageFailed when they cannot be written.
+        """
+        user_id, name = _parts(path)
+        staged = self.stage()
+        try:
+            copies.copy(file, staged, size, sha256)
+            with disk_errors(), self._folder(user_id, create=True) as folder:
+                staged.sync()
+                os.rename(staged.path, name, dst_dir_fd=folder)
+        finally:
+            staged.discard()
+
+    def sync(self) -> None:
+        """Return only when the names of all published files are on the disk; raise StorageFailed."""
+        with disk_errors():
+            for folder in [*self._user_folders(), self.root]:
+                sync_directory(folder)
 
     def sweep(self, known: Callable[[int], set[str]], older_than: float) -> Iterator[str]:
         """Remove leftovers untouched for `older_than` seconds and yield their paths relative to the root.
@@ -110,15 +172,18 @@ class LocalStorage:
         for file in [] if self.staging.is_symlink() else _files_before(self.staging, limit):
             file.unlink(missing_ok=True)
             yield f"{self.staging.name}/{file.name}"
-        for folder in self.root.iterdir():
-            if not re.fullmatch("[1-9][0-9]*", folder.name) or folder.is_symlink() or not folder.is_dir():
-                continue
-            old = [file for file in _files_before(folder, limit) if _STORED.fullmatch(file.name)]
+        for folder in self._user_folders():
+            old = [file for file in _files_before(folder, limit) if _is_stored(file)]
             rows = known(int(folder.name)) if old else set()
             for file in old:
                 if (path := f"{folder.name}/{file.name}") not in rows:
                     file.unlink(missing_ok=True)
                     yield path
+
+    def _user_folders(self) -> Iterator[Path]:
+        for folder in self.root.iterdir():
+            if re.fullmatch("[1-9][0-9]*", folder.name) and folder.is_dir() and not folder.is_symlink():
+                yield folder
 
     @contextmanager
     def _folder(self, user_id: int, create: bool = False) -> Iterator[int]:
@@ -126,7 +191,7 @@ class LocalStorage:
         path = self.root / str(user_id)
         if create and not (user_id in self._synced and path.is_dir()):
             path.mkdir(mode=0o700, exist_ok=True)
-            _sync_directory(self.root)
+            sync_directory(self.root)
             self._synced.add(user_id)
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
@@ -145,12 +210,16 @@ def _link(source: Path, folder: int, safe_name: str) -> str:
     raise FileExistsError(errno.EEXIST, "no free name within ten seconds")
 
 
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _parts(path: str) -> tuple[int, str]:
+    """Return the user's id and the file's name; raise OSError for a path that could lead elsewhere."""
+    found = re.fullmatch(r"([1-9][0-9]*)/([^/]+)", path)
+    if not found:
+        raise OSError(errno.EINVAL, "this is no path of a stored file")
+    return int(found[1]), found[2]
+
+
+def _is_stored(file: Path) -> bool:
+    return bool(_STORED.fullmatch(file.name))
 
 
 def _files_before(folder: Path, limit: float) -> list[Path]:

@@ -23,10 +23,14 @@ class Room:
     def promise(self, size: int) -> None:
         """Count `size` bytes as taken; raise InsufficientStorage unless they fit beside all that is promised."""
         with self._lock, disk_errors():
-            disk = os.statvfs(self._folder)
-            if disk.f_bavail * disk.f_frsize < self._promised + size + self._min_free_bytes:
+            if self.free() < self._promised + size + self._min_free_bytes:
                 raise disk_is_full()
             self._promised += size
+
+    def free(self) -> int:
+        """Return the bytes that the filesystem has left for this user; raise OSError."""
+        disk = os.statvfs(self._folder)
+        return disk.f_bavail * disk.f_frsize
 
     def take_back(self, size: int) -> None:
         """Count `size` bytes as promised no longer."""

@@ -74,3 +74,12 @@ class Staged:
         if self._left:
             self._left = False
             self.path.unlink(missing_ok=True)
+
+
+def sync_directory(path: Path) -> None:
+    """Return only when the names in a folder are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

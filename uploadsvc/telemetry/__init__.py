@@ -1,11 +1,11 @@
-"""What the operator sees: request ids, one log line a request, security events, faults."""
+"""What the operator sees: request ids, one log line a request, security events, faults, figures."""
 
 from flask import Flask
 
-from . import faults, logs, requests
+from . import database, faults, logs, metrics, requests
 from .requests import BYTES_IN, outside_app
 
-__all__ = ["BYTES_IN", "init_app", "outside_app"]
+__all__ = ["BYTES_IN", "database", "init_app", "metrics", "outside_app"]
 
 
 def init_app(app: Flask) -> None:

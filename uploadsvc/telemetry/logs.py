@@ -53,7 +53,7 @@ class _TextLines(logging.Formatter):
         trace = self.formatException(record.exc_info) if record.exc_info else ""
         stack = self.formatStack(record.stack_info) if record.stack_info else ""
         following = [f"    {part}" for part in f"{trace}\n{stack}".split("\n") if part]
-        return "\n".join(_printable(part) for part in [line, *following])
+        return "\n".join(printable(part) for part in [line, *following])
 
 
 def _value(value: Any) -> str:
@@ -62,7 +62,7 @@ def _value(value: Any) -> str:
     return json.dumps(shown, ensure_ascii=False) if re.search(r'[\s="]', shown) else shown
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
     """Return `line` with line ends, terminal and bidi controls and lone surrogates as escapes (CWE-117)."""
     if line.isprintable():
         return line

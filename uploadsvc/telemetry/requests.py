@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, current_app, g, request
 
+from . import metrics
 from .logs import request_id
 
 log = logging.getLogger("uploadsvc.request")
@@ -29,20 +30,26 @@ def _begin() -> None:
     g.request_id = given if trusted else uuid.uuid4().hex
     g.started = time.perf_counter()
     request_id.set(g.request_id)
+    metrics.begun()
 
 
 def _end(response: Response) -> Response:
     """Log the request: no names, no tokens, no query, and the route instead of the path."""
     response.headers["X-Request-ID"] = g.request_id
     principal = g.get("principal")
+    method = request.method if request.method in _METHODS else "OTHER"
+    route = request.url_rule.rule if request.url_rule else "unmatched"
+    seconds = time.perf_counter() - g.started
+    bytes_in = request.environ.get(BYTES_IN, request.content_length or 0)
+    metrics.answered(method, route, response, seconds, bytes_in)
     log.info(
         "request",
         extra={
-            "method": request.method if request.method in _METHODS else "OTHER",
-            "route": request.url_rule.rule if request.url_rule else "unmatched",
+            "method": method,
+            "route": route,
             "status": response.status_code,
-            "duration_ms": round((time.perf_counter() - g.started) * 1000, 1),
-            "bytes_in": request.environ.get(BYTES_IN, request.content_length or 0),
+            "duration_ms": round(seconds * 1000, 1),
+            "bytes_in": bytes_in,
             "user_id": principal and principal.user_id,
             "remote_addr": request.remote_addr,
         },
@@ -50,9 +57,10 @@ def _end(response: Response) -> Response:
     return response
 
 
-def outside_app(method: str, status: int, remote_addr: str, **fields: Any) -> str:
-    """Log a request that ended before it reached the application; return the id to answer it with."""
-    new_id = uuid.uuid4().hex
-    fields = {"method": method if method in _METHODS else "OTHER", "route": "unmatched", "status": status} | fields
-    log.info("request", extra=fields | {"remote_addr": remote_addr, "request_id": new_id})
-    return new_id
+def outside_app(method: str, status: int, remote_addr: str, given_id: str = "", **fields: Any) -> None:
+    """Log and count a request that never reached the application; `given_id` is that of the trusted proxy, if any."""
+    ended_id = given_id if _GIVEN_ID.fullmatch(given_id) else uuid.uuid4().hex
+    method, route = method if method in _METHODS else "OTHER", fields.get("route", "unmatched")
+    metrics.ended_outside(method, route, status, fields.get("duration_ms", 0) / 1000, fields.get("bytes_in", 0))
+    fields = {"method": method, "route": route, "status": status} | fields
+    log.info("request", extra=fields | {"remote_addr": remote_addr, "request_id": ended_id})

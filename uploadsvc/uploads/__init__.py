@@ -14,11 +14,12 @@ from ..intake import Received
 from ..models import Document, Row, now
 from ..principal import Scope, admit, known
 from ..storage import LocalStorage, Staged
+from ..telemetry import metrics
 from ..throttle import OpenUploads
 from . import checksums
-from .reception import UPLOAD_PATH, Reception, StreamedReception, is_upload, upload_limits
+from .reception import ROUTES, UPLOAD_PATH, Reception, StreamedReception, is_upload, upload_limits
 
-__all__ = ["RECEPTION", "StreamedReception", "is_upload", "upload_limits"]
+__all__ = ["RECEPTION", "ROUTES", "StreamedReception", "is_upload", "upload_limits"]
 
 bp = Blueprint("uploads", __name__, url_prefix="/api")
 security = logging.getLogger("uploadsvc.security")
@@ -66,6 +67,7 @@ def upload(filename: str = "") -> Response:
     try:
         admit(reception.check(), Scope.UPLOAD)
         received, key = reception.finish(), request.headers.get("Idempotency-Key")
+        metrics.upload_arrived(sum(file.staged.size for file in received.files), reception.seconds, reception.speed)
         return _answer(received, _first_result(received, key) or _store(received, key))
     except UnsupportedType:
         principal = g.get("principal")
@@ -93,6 +95,7 @@ def _digest(received: Received[Staged, Candidate]) -> str:
     return Document.digest_of((file.recogniser.filename, file.staged.size, file.staged.sha256) for file in files)
 
 
+@metrics.STORE_SECONDS.labels("local").time()
 def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
     """Publish the files and commit their rows; after any failure neither is left."""
     storage, published, principal = _storage(), [], g.principal

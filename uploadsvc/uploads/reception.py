@@ -1,6 +1,7 @@
 """What becomes of an upload before it is stored: judged by its headers, then read, by either of two feeders."""
 
 import re
+import time
 from contextlib import ExitStack
 from functools import partial
 
@@ -13,6 +14,7 @@ from ..principal import Credential, prove
 from ..storage import Staged
 
 UPLOAD_PATH = "/api/upload"
+ROUTES = {"POST": UPLOAD_PATH, "PUT": f"{UPLOAD_PATH}/<rest:filename>"}  # by method: an address holds a file's name
 _CHUNK = 64 * 1024  # bytes read at a time
 _Intake = Intake[Staged, Candidate] | RawIntake[Staged, Candidate]
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -28,6 +30,9 @@ class Reception:
     """
 
     def __init__(self, app: Flask, request: Request) -> None:
+        self.seconds = 0.0  # from the first piece of the body to the latest
+        self._began = 0.0
+        self._later_bytes = 0  # of those after the first piece
         self.credential: Credential | None = None
         self.error: Exception | None = None
         self._request = request
@@ -43,11 +48,6 @@ class Reception:
             self.error = error
             self.close()
 
-    @property
-    def route(self) -> str:
-        """Return what a log may call the address: a PUT's own has the file's name in it."""
-        return UPLOAD_PATH if self._request.method == "POST" else f"{UPLOAD_PATH}/<rest:filename>"
-
     def check(self) -> Credential:
         """Return what the headers prove; raise the error there is instead."""
         if self.error or self.credential is None:
@@ -59,12 +59,27 @@ class Reception:
         intake = self._opened()
         self._request.max_content_length = self._limits.request_bytes
         while chunk := self._request.stream.read(_CHUNK):
+            self._time(len(chunk))
             intake.feed(chunk)
         return intake.finish()
+
+    @property
+    def speed(self) -> float:
+        """Return how fast the body came, in bytes a second; 0 where it came all at once."""
+        return self._later_bytes / self.seconds if self.seconds else 0.0
 
     def close(self) -> None:
         """Leave nothing behind but what was published. Idempotent."""
         self._held.close()
+
+    def _time(self, size: int) -> None:
+        """Note that a piece of the body has come."""
+        moment = time.monotonic()
+        if self._began:
+            self._later_bytes += size
+            self.seconds = moment - self._began
+        else:
+            self._began = moment
 
     def _opened(self) -> _Intake:
         if self.error or self._intake is None:
@@ -94,6 +109,8 @@ class StreamedReception(Reception):
 
     def feed(self, data: bytes) -> None:
         """Feed the next bytes; raise their refusal, or TooLarge when a chunked body outgrows every upload."""
+        if data:  # the headers may have come alone
+            self._time(len(data))
         self._size += len(data)
         if self._size > self._limits.request_bytes:
             raise TooLarge(f"The upload is larger than {self._limits.request_bytes} bytes.")

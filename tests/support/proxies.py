@@ -1,0 +1,139 @@
+"""Reverse proxies: the samples in deploy/, run in front of a real `serve`; only addresses, ports and paths differ."""
+
+import http.client
+import os
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tests.support.clock import eventually
+from tests.support.engines import ROOT, Live, free_port, needed
+
+NAME = "files.example.org"
+BEHIND = {  # what the samples ask the service to be told; `localhost` is what raw requests are sent to
+    "PUBLIC_URL": f"https://{NAME}",
+    "TRUSTED_PROXY": "127.0.0.1",
+    "TRUSTED_HOSTS": f"{NAME},localhost",
+}
+
+
+@dataclass
+class Fronted(Live):
+    """A real `serve`, reached through a proxy, which is `process` at `port`; from the client's address `source`."""
+
+    tls: ssl.SSLContext | None = None
+    plain_port: int = 0
+    source: str = "127.0.0.1"
+    folder: Path = Path()
+
+    def seen_from(self, source: str) -> "Fronted":
+        return replace(self, source=source)
+
+    def connect(self, timeout: float = 20, receive_buffer: int = 0) -> socket.socket:
+        source = (self.source, 0)
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout, source)
+        return self.tls.wrap_socket(connection, server_hostname=NAME) if self.tls else connection
+
+    def http(self) -> http.client.HTTPConnection:
+        at = {"host": "127.0.0.1", "port": self.port, "timeout": 20, "source_address": (self.source, 0)}
+        return http.client.HTTPSConnection(**at, context=self.tls) if self.tls else http.client.HTTPConnection(**at)
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        return super().request(method, path, body, {"Host": NAME} | (headers or {}))
+
+    @property
+    def kept(self) -> list[Path]:
+        """The files in which the proxy holds what it passes on."""
+        return [path for path in (self.folder / "held").rglob("*") if path.is_file()]
+
+
+def with_replaced(text: str, changes: dict[str, str]) -> str:
+    """`text` with every key replaced; each must be there, lest a sample and its test drift apart."""
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+@contextmanager
+def nginx(folder: Path, *services: Live) -> Iterator[Fronted]:
+    """deploy/nginx.conf in front of `services`, with TLS."""
+    tls, port, plain, held = _certificate(folder), free_port(), free_port(), folder / "held"
+    held.mkdir()
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    changes = {
+        "user www-data;": "user root;",
+        "/run/nginx.pid": f"{folder}/nginx.pid",
+        "/var/log/nginx/": f"{folder}/",
+        "http {": "http {" + "".join(f"{kind}_temp_path {held}/{kind};" for kind in kinds),
+        "server 127.0.0.1:4000;": "".join(f"server 127.0.0.1:{service.port};" for service in services),
+        "listen 80;": f"listen 127.0.0.1:{plain};",
+        "listen [::]:80;": "",
+        "listen 443 ": f"listen 127.0.0.1:{port} ",
+        "listen [::]:443 ssl http2;": "",
+        "/etc/letsencrypt/live/files.example.org/": f"{folder}/",
+    }
+    config = folder / "nginx.conf"
+    config.write_text(with_replaced((ROOT / "deploy/nginx.conf").read_text(), changes))
+    command = [needed("nginx"), "-c", str(config), "-p", str(folder), "-g", "daemon off;"]
+    front = Fronted(**_of(services[0]), port=port, plain_port=plain, tls=tls, folder=folder)
+    with _running(command, folder, {}, front):
+        yield front
+
+
+@contextmanager
+def caddy(folder: Path, service: Live) -> Iterator[Fronted]:
+    """deploy/Caddyfile in front of `service`, with a certificate of the tests' own, so that nobody is asked for one."""
+    tls, port = _certificate(folder), free_port()
+    own = f"bind 127.0.0.1\n\ttls {folder}/fullchain.pem {folder}/privkey.pem"
+    changes = {  # left alone Caddy would make an authority of its own, and have this machine trust it
+        "{\n\tservers {": "{\n\tadmin off\n\tauto_https off\n\tskip_install_trust\n\tservers {",
+        "{$SITE:files.example.org} {": f"{{$SITE}} {{\n\t{own}",
+    }
+    config = folder / "Caddyfile"
+    config.write_text(with_replaced((ROOT / "deploy/Caddyfile").read_text(), changes))
+    environ = {"SITE": f"https://:{port}", "UPSTREAM": f"127.0.0.1:{service.port}", "HOME": str(folder)}
+    command = [needed("caddy"), "run", "--adapter", "caddyfile", "--config", str(config)]
+    front = Fronted(**_of(service), port=port, tls=tls, folder=folder)
+    with _running(command, folder, environ, front):
+        yield front
+
+
+def _of(service: Live) -> dict[str, object]:
+    """What a proxy shares with the service behind it; its process comes later."""
+    return {"process": None, "instance": service.instance, "log": service.log, "environ": service.environ}
+
+
+@contextmanager
+def _running(command: list[str], folder: Path, environ: dict[str, str], front: Fronted) -> Iterator[None]:
+    log = folder / "proxy.log"
+    with log.open("wb") as sink:
+        front.process = subprocess.Popen(command, cwd=folder, env=os.environ | environ, stdout=sink, stderr=sink)
+    try:
+        assert eventually(lambda: _listens(front) or front.process.poll() is not None, 20)
+        assert front.process.poll() is None, log.read_text()
+        yield
+    finally:
+        front.stop()
+
+
+def _listens(front: Fronted) -> bool:
+    with suppress(OSError):
+        front.connect().close()
+        return True
+    return False
+
+
+def _certificate(folder: Path) -> ssl.SSLContext:
+    """Make one for the samples' name, which signs itself; the context is that of a client who trusts it."""
+    names = f"subjectAltName=DNS:{NAME},DNS:localhost,IP:127.0.0.1"
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(folder / "privkey.pem")]
+    command = [needed("openssl"), "req", "-x509", *key, "-out", str(folder / "fullchain.pem"), "-days", "1"]
+    subprocess.run([*command, "-subj", f"/CN={NAME}", "-addext", names], check=True, capture_output=True)
+    return ssl.create_default_context(cafile=folder / "fullchain.pem")
