@@ -401,7 +401,8 @@ class Trouble(socketserver.BaseRequestHandler):
             sending = threading.Thread(target=pass_on, args=(self.request, service, *spoil))
             sending.start()
             if trouble == "lost":
-                service.recv(1, socket.MSG_PEEK)
+                while (answer := service.recv(65536)).startswith(b"HTTP/1.1 100 "):  # curl waits for it
+                    self.request.sendall(answer)
             else:
                 pass_on(service, self.request)
             with suppress(OSError):
