@@ -7,10 +7,9 @@ Asked in two steps: `prove` takes no SQL, so that a server may judge an upload b
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Flask, Request, Response, current_app, g, has_request_context, request
 from flask_jwt_extended import get_jwt, verify_jwt_in_request
@@ -36,8 +35,7 @@ class Scope(IntEnum):
     SESSION = 3  # passwords, sessions and tokens too: a person's own business
 
 
-@dataclass(frozen=True)
-class Principal:
+class Principal(NamedTuple):
     """Who is asking: an account, what it may do this time, and by which session or token it came."""
 
     account: Account
@@ -51,8 +49,7 @@ class Principal:
         return self.account.user_id
 
 
-@dataclass(frozen=True)
-class Credential:
+class Credential(NamedTuple):
     """What a request's headers prove: whose they are, until when (seconds since the epoch), and what to look up."""
 
     user_id: int
@@ -73,7 +70,7 @@ def prove(app: Flask, request: Request) -> Credential:
     A script sends hundreds of files with one token, and checking it is a fifth of the cost of a small upload, so
     what the very same headers proved before is remembered until the token expires.
     """
-    headers = tuple(request.headers.get(name) for name in ("Authorization", "Cookie", "X-CSRF-Token"))
+    headers = [request.environ.get(name) for name in ("HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_X_CSRF_TOKEN")]
     key = (request.method in _SAFE_METHODS, *headers)
     proven: dict[Any, Credential] = app.extensions["proven_credentials"]
     credential = proven.get(key)

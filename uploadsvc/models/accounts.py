@@ -1,9 +1,8 @@
 """Who may come in: accounts, their passwords and their sessions."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, ForeignKey, String, bindparam, func, or_, orm, select, update
 from sqlalchemy.orm import Mapped, mapped_column
@@ -103,16 +102,13 @@ class User(db.Model):  # type: ignore[name-defined]
         db.session.execute(ended.values(revoked_at=now()))
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(NamedTuple):
     """What a request needs to know of the account it comes from: sizes in bytes, a quota of None is the configured."""
 
     user_id: int
     email: str
     quota_bytes: int | None
     used_bytes: int
-
-    COLUMNS: ClassVar = (User.id, User.email, User.quota_bytes, User.used_bytes)
 
     def quota(self, configured: int) -> int:
         """Return what the account may keep, 0 for any amount."""
@@ -123,6 +119,9 @@ class Account:
         quota = self.quota(configured)
         if quota and self.used_bytes + size > quota:
             raise QuotaExceeded(size, quota, self.used_bytes)
+
+
+ACCOUNT_COLUMNS = (User.id, User.email, User.quota_bytes, User.used_bytes)
 
 
 class Session(db.Model):  # type: ignore[name-defined]
@@ -168,7 +167,7 @@ class Session(db.Model):  # type: ignore[name-defined]
     def alive(cls, sid: str, user_id: int) -> Account | None:
         """Return the account of the active user whose live session `sid` is, else None."""
         row = connection().execute(_ALIVE, {"sid": sid, "user_id": user_id, "now": now()}).one_or_none()
-        return row and Account(*row)
+        return Account(*row) if row else None
 
     @classmethod
     def end(cls, sid: str) -> None:
@@ -211,7 +210,7 @@ class Session(db.Model):  # type: ignore[name-defined]
 
 # Built once: every request asks it, and building it costs more than running it.
 _ALIVE = (
-    select(*Account.COLUMNS)
+    select(*ACCOUNT_COLUMNS)
     .join(Session.__table__, Session.user_id == User.id)
     .where(Session.id == bindparam("sid"), Session.user_id == bindparam("user_id"), User.is_active)
     .where(Session.revoked_at.is_(None), Session.expires_at > bindparam("now"))
@@ -222,4 +221,4 @@ _CHARGE = (
     .where(User.id == bindparam("user_id"), or_(_QUOTA == 0, User.used_bytes + bindparam("more") <= _QUOTA))
     .values(used_bytes=User.used_bytes + bindparam("more"))
 )
-_ACCOUNT = select(*Account.COLUMNS).where(User.id == bindparam("user_id"))
+_ACCOUNT = select(*ACCOUNT_COLUMNS).where(User.id == bindparam("user_id"))

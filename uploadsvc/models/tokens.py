@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from ..credentials import digest, new_api_token
 from ..errors import BadRequest
 from ..extensions import connection, db, release_connection
-from .accounts import Account, User
+from .accounts import ACCOUNT_COLUMNS, Account, User
 from .clock import now, rfc3339
 
 SCOPES = ("upload", "full")
@@ -99,7 +99,7 @@ class ApiToken(db.Model):  # type: ignore[name-defined]
 
 
 _FIND = (
-    select(*Account.COLUMNS, ApiToken.id.label("token_id"), ApiToken.scope, ApiToken.expires_at)
+    select(*ACCOUNT_COLUMNS, ApiToken.id.label("token_id"), ApiToken.scope, ApiToken.expires_at)
     .join(ApiToken.__table__, ApiToken.user_id == User.id)
     .where(ApiToken.token_hash == bindparam("token_hash"), ApiToken.user_id == bindparam("user_id"))
     .where(User.is_active, ApiToken.revoked_at.is_(None))

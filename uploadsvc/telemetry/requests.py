@@ -3,11 +3,11 @@
 import logging
 import re
 import time
-import uuid
 from typing import Any
 
 from flask import Flask, Response, current_app, g, request
 
+from ..credentials import new_id
 from . import metrics
 from .logs import NO_IDS, ids
 
@@ -30,11 +30,11 @@ def init_app(app: Flask) -> None:
 
 
 def _begin() -> None:
-    given = request.headers.get("X-Request-ID", "")
+    given = request.environ.get("HTTP_X_REQUEST_ID", "")
     trusted = bool(current_app.config["TRUSTED_PROXY"]) and _GIVEN_ID.fullmatch(given)
-    g.request_id = given if trusted else uuid.uuid4().hex
+    g.request_id = given if trusted else new_id()
     g.started = time.perf_counter()
-    ids.set({"request_id": g.request_id} | _trace(request.headers.get("traceparent", "")))
+    ids.set({"request_id": g.request_id} | _trace(request.environ.get("HTTP_TRACEPARENT", "")))
     metrics.begun()
 
 
@@ -76,7 +76,7 @@ def outside_app(
     method: str, status: int, remote_addr: str, given_id: str = "", traceparent: str = "", **fields: Any
 ) -> None:
     """Log and count a request that never reached the application; `given_id` is that of the trusted proxy, if any."""
-    ended_id = given_id if _GIVEN_ID.fullmatch(given_id) else uuid.uuid4().hex
+    ended_id = given_id if _GIVEN_ID.fullmatch(given_id) else new_id()
     method, route = method if method in _METHODS else "OTHER", fields.get("route", "unmatched")
     metrics.ended_outside(method, route, status, fields.get("duration_ms", 0) / 1000, fields.get("bytes_in", 0))
     fields = {"method": method, "route": route, "status": status} | fields

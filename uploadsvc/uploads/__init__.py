@@ -116,9 +116,8 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
     began = time.perf_counter()
     try:
         for file in received.files:
-            _still_wanted()
             published.append(storage.publish(file.staged, user_id, safe_name(file.recogniser.filename)))
-        _still_wanted()
+            _still_wanted()
         rows = _rows(received, published, key)
         Document.store(rows, current_app.config["USER_QUOTA_BYTES"])
     except BaseException as error:

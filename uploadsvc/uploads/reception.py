@@ -3,7 +3,7 @@
 import re
 import time
 from contextlib import ExitStack
-from functools import partial
+from functools import lru_cache, partial
 
 from flask import Config, Flask, Request
 
@@ -123,7 +123,12 @@ class StreamedReception(Reception):
 
 def upload_limits(config: Config) -> Limits:
     """Return the intake's limits as configured."""
-    return Limits(file_bytes=config["MAX_FILE_BYTES"], files=config["MAX_FILES"])
+    return _limits(config["MAX_FILE_BYTES"], config["MAX_FILES"])
+
+
+@lru_cache
+def _limits(file_bytes: int, files: int) -> Limits:
+    return Limits(file_bytes=file_bytes, files=files)
 
 
 def is_upload(method: str, path: str) -> bool:
