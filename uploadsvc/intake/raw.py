@@ -19,6 +19,8 @@ class RawIntake(Generic[S, R]):
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the file, in pieces of any size."""
+        if self._file is None:
+            return
         try:
             self._part.write(chunk)
         except BaseException:

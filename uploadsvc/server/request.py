@@ -15,6 +15,7 @@ HEADER_BYTES = 16 * 1024  # of the request line and all headers
 HEADER_LINES = 100  # a browser sends twenty
 SMALL_BODY = 64 * 1024  # bytes of a body that is kept in memory; only uploads are larger
 _BLANK_LINE = b"\r\n\r\n"
+_NOT_SO_LARGE = f"Only uploads may be larger than {SMALL_BODY} bytes, and this address takes none."
 # Two of one of these mean different things to different servers: request smuggling (RFC 9112 §11.2).
 _SINGLE = {"HOST", "CONTENT_LENGTH", "TRANSFER_ENCODING", "CONTENT_TYPE", "AUTHORIZATION", "EXPECT"}
 
@@ -144,7 +145,7 @@ class Request:
             self.reception = self._admit(self)
             self.reception.check()
         elif self._left > SMALL_BODY:
-            raise TooLarge(f"Only uploads may be larger than {SMALL_BODY} bytes.")
+            raise TooLarge(_NOT_SO_LARGE)
         expected = self.headers.get("EXPECT", "").lower() == "100-continue" and self.version == "1.1"
         self.expects_continue = expected and not arrived
 
@@ -161,7 +162,7 @@ class Request:
         if self.reception:
             self.reception.feed(content)
         elif self.body_bytes_received > SMALL_BODY:
-            raise TooLarge(f"Only uploads may be larger than {SMALL_BODY} bytes.")
+            raise TooLarge(_NOT_SO_LARGE)
         else:
             self._small_body.append(content)
         if self._chunked and self.completed:

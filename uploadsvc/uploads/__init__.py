@@ -57,6 +57,7 @@ def limits() -> Response:
 
 
 @bp.post("/upload")
+@bp.put("/upload")
 @bp.put("/upload/<rest:filename>")
 def upload(filename: str = "") -> Response:
     """Store the files of a multipart/form-data body, or of a PUT the one that is its body, or answer a repeat.
@@ -174,8 +175,7 @@ def _rows(received: Received[Staged, Candidate], published: list[str], key: str 
 
 def _answer(received: Received[Staged, Candidate], rows: list[Row]) -> Response:
     if checksums.are_wanted(request):
-        names = [file.sent_name for file in received.files]
-        return checksums.answer((row["sha256"], name) for row, name in zip(rows, names, strict=True))
+        return checksums.answer((row["sha256"], received.files[row["part"]].sent_name) for row in rows)
     return jsonify(ok=True, files=[Document.as_file(row) for row in rows], fields=rows[0]["fields"] or {})
 
 

@@ -4,14 +4,15 @@ from collections.abc import Iterable
 
 from flask import Request, Response
 
+_TEXT = ("text/plain", "text/plain; charset=utf-8")  # some clients name the charset
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
 
 
 def are_wanted(request: Request) -> bool:
     """Tell whether the client would rather have text than JSON (RFC 9110 §12.5.1)."""
-    if "text/plain" not in request.headers.get("Accept", ""):
+    if "text/plain" not in request.headers.get("Accept", "").lower():
         return False
-    return request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain"
+    return request.accept_mimetypes.best_match(["application/json", *_TEXT]) in _TEXT
 
 
 def answer(files: Iterable[tuple[str, str]]) -> Response:

@@ -128,14 +128,16 @@ def upload_limits(config: Config) -> Limits:
 
 def is_upload(method: str, path: str) -> bool:
     """Tell whether a request is an upload, by its method and its decoded path."""
-    return path == UPLOAD_PATH if method == "POST" else method == "PUT" and path.startswith(f"{UPLOAD_PATH}/")
+    if path == UPLOAD_PATH:
+        return method in ("POST", "PUT")  # the second lacks a name, and is told so
+    return method == "PUT" and path.startswith(f"{UPLOAD_PATH}/")
 
 
 def _name_in_path(request: Request) -> str:
     """Return the file's name as the address of a PUT gives it, after WSGI has undone the percent signs (PEP 3333)."""
     path: str = request.environ["PATH_INFO"]
     try:
-        name = path.encode("latin-1").decode().removeprefix(f"{UPLOAD_PATH}/")
+        name = path.encode("latin-1").decode().removeprefix(UPLOAD_PATH).removeprefix("/")
     except UnicodeDecodeError as error:
         raise Malformed("The file's name in the address is not UTF-8.") from error
     if not name:
@@ -149,6 +151,8 @@ def _judge(request: Request, limits: Limits) -> None:
         raise BadRequest("An Idempotency-Key is 1 to 64 of the characters A-Z a-z 0-9 . _ -")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedType("Send the upload without a Content-Encoding.")
+    if "Content-Range" in request.headers:  # RFC 9110 §14.5: a piece would be stored as if it were the whole
+        raise BadRequest("Send the whole file, without a Content-Range: an upload is not resumed.")
     size = request.content_length or 0
     if request.method == "PUT" and size > limits.file_bytes:
         raise TooLarge(f"The file is over the limit of {limits.file_bytes} bytes a file.")
