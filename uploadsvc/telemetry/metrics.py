@@ -144,7 +144,7 @@ def upload_arrived(size: int, seconds: float, speed: float) -> None:
 
 
 def upload_stored(backend: str, seconds: float) -> None:
-    """Time an upload from its inspection to its commit."""
+    """Time the storing of an upload whose files were found good, up to its commit."""
     note(into(_store_seconds, backend), seconds)
 
 
