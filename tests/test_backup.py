@@ -28,7 +28,8 @@ from tests.support.people import Person
 from uploadsvc.cli.manifest import Manifest
 from uploadsvc.storage import LocalStorage
 
-ALICE, BOB = "alice@example.com", "bob@example.com"
+ALICE = "alice@example.com"
+STORED = "ä.pdf"
 
 
 def run(app: Flask, *arguments: object) -> Result:
@@ -61,7 +62,7 @@ def shelf(person: Person) -> dict[str, str]:
 
 
 def uploaded(person: Person, count: int = 1) -> list[dict[str, str]]:
-    answer = person.send(multipart(*(part(filename="ä.pdf", content=PDF + os.urandom(9)) for _ in range(count))))
+    answer = person.send(multipart(*(part(filename=STORED, content=PDF + os.urandom(9)) for _ in range(count))))
     assert answer.status_code == 200, answer.text
     files: list[dict[str, str]] = answer.get_json()["files"]
     return files
@@ -110,7 +111,8 @@ def test_a_backup_restores_to_an_equal_service(
         there.tokens = person.tokens
         assert shelf(there) == shelf(person), "the session goes on, with all its documents"
         assert uploaded(Person(app, person.email).login())
-    assert "restoring.db" not in lying(app.config["INSTANCE_PATH"])
+    for instance in (alice.app.config["INSTANCE_PATH"], app.config["INSTANCE_PATH"]):
+        assert not [name for name in lying(instance) if "in-progress" in name]
 
 
 def test_a_backup_is_private_and_links_what_it_can(alice: Person, folder: Path) -> None:
@@ -246,6 +248,8 @@ def test_a_backup_under_constant_uploads_restores_to_an_equal_service(
     """H10: what was promised before is in it, nothing in it lacks its bytes, and tokens of before go on."""
     live = start()
     headers = live.login()
+    origin = make_app(INSTANCE_PATH=str(live.instance), JWT_SECRET="")
+    token = done(origin, "tokens", "add", "admin@localhost", "script").strip()
     with Load(live, headers) as load:
         assert eventually(lambda: len(load.promised) > 20)
         for _ in range(2):
@@ -267,7 +271,9 @@ def test_a_backup_under_constant_uploads_restores_to_an_equal_service(
     for id_, sha256 in found.items():
         status, _, content = again.request("GET", f"/api/documents/{id_}/content", headers=headers)
         assert (status, hashlib.sha256(content).hexdigest(), sha256) == (200, load.promised[id_], load.promised[id_])
-    assert again.upload(headers)[0] == 200
+    assert again.upload({"Authorization": f"Bearer {token}"})[0] == 200
+    secrets = [(instance / "jwt_secret") for instance in (live.instance, again.instance)]
+    assert secrets[0].read_bytes() == secrets[1].read_bytes() and secrets[1].stat().st_mode & 0o777 == 0o600
 
 
 def test_a_document_deleted_while_the_backup_runs_is_not_in_it(
@@ -301,11 +307,12 @@ KILLED = """
 import os, signal, sys
 from flask.cli import main
 
-name, last = sys.argv[1], int(sys.argv[2])
+name, path, last = sys.argv[1], sys.argv[2], int(sys.argv[3])
 true, calls = getattr(os, name), []
 
 def call(*arguments, **options):
-    calls.append(name)
+    if path in str(arguments):
+        calls.append(name)
     if len(calls) == last:
         os.kill(os.getpid(), signal.SIGKILL)
     return true(*arguments, **options)
@@ -316,26 +323,27 @@ if "--copied" in sys.argv:
     def link(*_, **__):
         raise OSError(18, "another filesystem")
     os.link = link
-sys.argv = ["flask", "--app", "wsgi", *sys.argv[3:]]
+sys.argv = ["flask", "--app", "wsgi", *sys.argv[4:]]
 main()
 """
 
 
-def killed(app: Flask, call: str, at: int, *arguments: object) -> None:
-    """Run a command that is killed just before it calls os.`call` for the `at`th time."""
+Moment = tuple[str, str, int]
+
+
+def killed(app: Flask, moment: Moment, *arguments: object) -> None:
+    """Run a command that is killed just before it calls the function of os on a path like this for the nth time."""
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     environ |= {name: str(app.config[name]) for name in ("INSTANCE_PATH", "JWT_SECRET", "BCRYPT_ROUNDS")}
-    given = [sys.executable, "-c", KILLED, call, str(at), *map(str, arguments)]
+    given = [sys.executable, "-c", KILLED, *map(str, moment), *map(str, arguments)]
     process = subprocess.run(given, env=environ, cwd=ROOT, capture_output=True, timeout=60, check=False)
     assert process.returncode == -signal.SIGKILL, process.stderr.decode()
 
 
-MOMENTS = [
-    ("replace", 1, []),  # the identity, before anything else
-    ("link", 2, []),
-    ("rename", 2, ["--copied"]),
-    ("replace", 1, []),  # the identity is there already: it is the manifest
-]
+IDENTITY, MANIFEST = ("replace", "instance_id", 1), ("replace", "backup.json", 1)
+LINKED, COPIED = ("link", STORED, 2), ("rename", STORED, 2)
+TIDIED = ("unlink", STORED, 1)  # a deleted document's file
+MOMENTS: list[tuple[Moment, list[str]]] = [(IDENTITY, []), (LINKED, []), (COPIED, ["--copied"]), (MANIFEST, [])]
 
 
 def test_a_backup_killed_at_any_moment_is_told_from_a_finished_one_and_can_be_repeated(
@@ -344,9 +352,9 @@ def test_a_backup_killed_at_any_moment_is_told_from_a_finished_one_and_can_be_re
     """H10: `restore` refuses what no manifest names; the next backup completes it and leaves nothing of the killed."""
     uploaded(alice, 3)
     app = empty()
-    for call, at, options in MOMENTS:
-        killed(alice.app, call, at, "backup", folder, *options)
-        assert "no finished backup" in refusal(run(app, "restore", folder)), (call, at)
+    for moment, options in MOMENTS:
+        killed(alice.app, moment, "backup", folder, *options)
+        assert "no finished backup" in refusal(run(app, "restore", folder)), moment
     done(alice.app, "backup", folder)
     assert len(list(folder.glob("app-*"))) == 1 and not [name for name in lying(folder) if name.endswith(".part")]
     done(app, "restore", folder)
@@ -355,11 +363,11 @@ def test_a_backup_killed_at_any_moment_is_told_from_a_finished_one_and_can_be_re
 
 @pytest.mark.parametrize(
     ("moment", "is_new"),
-    [(("link", 1), False), (("replace", 1), False), (("unlink", 3), True)],
+    [(LINKED, False), (MANIFEST, False), (TIDIED, True)],
     ids=["files", "manifest", "tidying"],
 )
 def test_a_repeated_backup_killed_at_any_moment_leaves_the_earlier_one_or_the_new_one(
-    moment: tuple[str, int], is_new: bool, alice: Person, folder: Path, empty: Callable[[], Flask]
+    moment: Moment, is_new: bool, alice: Person, folder: Path, empty: Callable[[], Flask]
 ) -> None:
     """H10: until the new one is whole the earlier one is what `restore` brings, and afterwards the new one."""
     [gone, *_] = uploaded(alice, 2)
@@ -367,7 +375,7 @@ def test_a_repeated_backup_killed_at_any_moment_leaves_the_earlier_one_or_the_ne
     earlier = shelf(alice)
     alice.delete(f"/api/documents/{gone['id']}")
     uploaded(alice, 2)
-    killed(alice.app, *moment, "backup", folder)
+    killed(alice.app, moment, "backup", folder)
     app = empty()
     done(app, "restore", folder)
     assert shelf(Person(app, ALICE).login()) == (shelf(alice) if is_new else earlier)
@@ -377,15 +385,15 @@ def test_a_repeated_backup_killed_at_any_moment_leaves_the_earlier_one_or_the_ne
     assert shelf(Person(again, ALICE).login()) == shelf(alice)
 
 
-@pytest.mark.parametrize(("call", "at"), [("rename", 2), ("replace", 1)], ids=["files", "identity"])
+@pytest.mark.parametrize("moment", [COPIED, IDENTITY], ids=["files", "identity"])
 def test_a_killed_restore_leaves_the_instance_empty_and_can_be_repeated(
-    call: str, at: int, alice: Person, folder: Path, empty: Callable[[], Flask]
+    moment: Moment, alice: Person, folder: Path, empty: Callable[[], Flask]
 ) -> None:
     """H10: files without rows are taken up by the next one."""
     uploaded(alice, 3)
     done(alice.app, "backup", folder)
     app = empty()
-    killed(app, call, at, "restore", folder)
+    killed(app, moment, "restore", folder)
     assert done(app, "users", "list") == "" and lying(app.config["UPLOADS_DIR"])
     done(app, "restore", folder)
     assert done(app, "verify") == "3 documents, 0 damaged.\n"

@@ -144,7 +144,7 @@ class Image:
                 *sources, target = self._here(rest).split()
                 copy(sources, Path(target))
             elif instruction == "RUN":
-                script = self._here(rest).replace("python -m venv", f"{sys.executable} -m venv")
+                script = re.sub(r"^python ", f"{sys.executable} ", self._here(rest))
                 subprocess.run(["sh", "-ec", script], check=True, capture_output=True, timeout=300)
             elif instruction == "ENV":
                 self.environ |= dict(pair.split("=", 1) for pair in self._here(rest).split())
@@ -195,7 +195,13 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
 def container(image: Image) -> Iterator[Live]:
     """A container of it, whose only writable folder is the volume."""
     port = free_port()
-    given = {"HOST": "127.0.0.1", "PORT": str(port), "ADMIN_PASSWORD": PASSWORD, "BCRYPT_ROUNDS": "4"} | BEHIND
+    given = {
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "WORKERS": "2",
+        "ADMIN_PASSWORD": PASSWORD,
+        "BCRYPT_ROUNDS": "4",
+    } | BEHIND
     process = image.begin("CMD", **given)
     live = Live(process, port, image.folder / "data", image.folder / "log", given)
     try:
@@ -229,7 +235,7 @@ def test_the_image_is_not_roots_and_its_data_outlives_it(image: Image) -> None:
     """The user is a number, so that Kubernetes can tell; the folder it writes to is its own, and a volume."""
     assert image.last["USER"] == "10001:10001" and ("RUN", "install -d -o 10001 -g 10001 -m 0700 /data") in steps()
     assert image.last["VOLUME"] == image.environ["INSTANCE_PATH"] == f"{image.folder}/data"
-    assert set(image.environ) - {"TMPDIR"} <= NAMES
+    assert set(image.environ) - {"TMPDIR", "HOME"} <= NAMES
     assert oct((image.folder / "data").stat().st_mode & 0o777) == "0o700"
 
 

@@ -282,7 +282,8 @@ def test_every_pooled_connection_keeps_what_is_committed(app: Flask) -> None:
 def test_a_row_without_its_user_is_refused(app: Flask) -> None:
     """H6: the foreign keys are held, not merely declared."""
     with app.app_context(), pytest.raises(Exception, match="FOREIGN KEY constraint failed"):
-        db.session.execute(text("INSERT INTO api_tokens VALUES (1, 99, 'a', 'b', '2026-01-01', NULL, NULL, NULL)"))
+        row = "(1, 99, 'a', 'b', '2026-01-01', NULL, NULL, NULL, 'full')"
+        db.session.execute(text(f"INSERT INTO api_tokens VALUES {row}"))
 
 
 def test_a_read_before_a_write_does_not_make_the_write_fail(alice: Person) -> None:

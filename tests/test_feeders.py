@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -18,7 +17,7 @@ from werkzeug.test import EnvironBuilder, TestResponse
 from tests import test_multipart as table
 from tests.support.bodies import multipart, part
 from tests.support.clock import allowance, cpu_seconds, eventually
-from tests.support.engines import BASE, connected, start_live
+from tests.support.engines import BASE, Live, start_live
 from tests.support.people import PASSWORD, Person, add_user
 from tests.support.traces import open_files
 from tests.support.wire import Wire, chunk, head
@@ -44,8 +43,7 @@ class Service:
     pid: int | str = "self"
     chunk_bytes: int = 0  # when not 0, bodies are sent in chunks
 
-    def connect(self, timeout: float = 20, receive_buffer: int = 0) -> socket.socket:
-        return connected(self.port, timeout, receive_buffer)
+    connect = Live.connect
 
     def open(
         self, path: str, *, method: str, headers: dict[str, str], data: bytes = b"", content_type: str = ""
@@ -78,9 +76,11 @@ class Caller(Person):
 def streaming(folder: Path, chunk_bytes: int = 0, **settings: int) -> Iterator[Service]:
     """Feeder 2: the real server."""
     live = start_live(folder, **{name: str(value) for name, value in settings.items()})
-    yield Service(live.port, live.instance, live.process.pid, chunk_bytes)
-    live.process.kill()
-    live.process.wait()
+    try:
+        yield Service(live.port, live.instance, live.process.pid, chunk_bytes)
+    finally:
+        live.process.kill()
+        live.process.wait()
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -96,9 +96,11 @@ def plain(folder: Path, **settings: int) -> Iterator[Service]:
     with make_server("127.0.0.1", 0, app, handler_class=QuietHandler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield Service(server.server_port, folder)
-        server.shutdown()
-        thread.join()
+        try:
+            yield Service(server.server_port, folder)
+        finally:
+            server.shutdown()
+            thread.join()
     with app.app_context():
         db.engine.dispose()
 

@@ -7,10 +7,10 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "uploadsvc"
 FLOORS = [
-    {"errors", "filetypes", "storage", "intake", "credentials", "crew", "message"},
+    {"errors", "audit", "filetypes", "storage", "intake", "credentials", "crew", "message", "scanner"},
     {"config", "extensions", "models", "throttle", "telemetry", "guard"},
     {"principal"},
-    {"auth", "uploads", "documents", "tokens", "health", "metrics"},
+    {"auth", "uploads", "documents", "tokens", "health", "metrics", "openapi"},
     {"__init__", "cli", "server", "workers"},
 ]
 # Of one's own floor only these may be imported; the roof may import what it likes.

@@ -580,6 +580,13 @@ def test_an_odd_body_is_400(client: FlaskClient, body: bytes) -> None:
     assert answer.get_json()["ok"] is False
 
 
+@pytest.mark.parametrize("name", ["NaN", "half a document", "not UTF-8", "NUL in a name", "15 000 open lists"])
+def test_a_body_that_is_no_json_is_told_so(client: FlaskClient, name: str) -> None:
+    """A8: not that a browser sent something."""
+    answer = client.post(LOGIN, data=ODD[name], content_type="application/json")
+    assert (answer.get_json()["error"], "JSON" in answer.get_json()["message"]) == ("bad_request", True)
+
+
 def test_no_depth_slips_between_two_limits(client: FlaskClient) -> None:
     """A8: every depth around what some interpreter can just read is 400."""
     bodies = [b'{"email": ' + b"[" * depth + b"]" * depth + b"}" for depth in range(800, 1020)]

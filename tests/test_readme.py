@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from flask import Flask
 
 from tests.support.engines import ROOT
@@ -13,6 +14,12 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def test_the_settings_table_is_the_code_s() -> None:
     table = [(s.name, s.default.removeprefix(f"{ROOT}/"), s.reason) for s in SETTINGS]
     assert re.findall(r"^\| `([A-Z_]+)` \|(?: (\S*))? \| (.+) \|$", README, re.MULTILINE) == table
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/hosting.md"])
+def test_links_lead_somewhere(document: str) -> None:
+    links = re.findall(r"\]\(([^)#]+)", (ROOT / document).read_text(encoding="utf-8"))
+    assert links and [link for link in links if not ((ROOT / document).parent / link).exists()] == []
 
 
 def test_every_route_is_in_the_table(app: Flask) -> None:

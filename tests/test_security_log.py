@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from tests.support.engines import ROOT, Live
 from tests.support.people import PASSWORD, Person, csrf
+from uploadsvc.audit import EVENTS as TRAIL
 
 LOGIN, REFRESH, LOGOUT = "/api/auth/login", "/api/auth/refresh", "/api/auth/logout"
 ALICE = {"email": "alice@example.com", "password": PASSWORD}
@@ -158,12 +159,15 @@ def test_no_event_tells_a_name_or_a_password(start: Callable[..., Live]) -> None
     live.request("POST", LOGOUT, b"", headers)
     events = [line for line in live.lines if line["logger"] == "uploadsvc.security"]
     assert [event["message"] for event in events] == [
+        "account_added",
         "login_succeeded",
         "login_failed",
         "login_succeeded",
         "password_changed",
         "logout",
     ]
+    added, *events = events
+    assert (added["user_id"], added["remote_addr"], added["by"]) == (1, None, "command")
     assert {event["remote_addr"] for event in events} == {"127.0.0.1"}
     requests = {line["request_id"] for line in live.lines if line["logger"] == "uploadsvc.request"}
     assert {event["request_id"] for event in events} <= requests
@@ -171,11 +175,20 @@ def test_no_event_tells_a_name_or_a_password(start: Callable[..., Live]) -> None
     assert not [secret for secret in (PASSWORD, "something-wrong", "another-passphrase", "admin@") if secret in log]
 
 
-def test_readme_lists_every_event() -> None:
-    """K18: whoever sets up an alert finds all names in one place, and no other."""
+def told_in_the_source() -> set[str]:
+    """The names that audit.tell is called with, and those of the refusals that guard tells."""
     source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "uploadsvc").rglob("*.py"))
-    told = set(re.findall(r'(?:security\.\w+|_tell)\(\s*"(\w+)"', source))
-    told |= set(re.findall(r'\w+: "(\w+)"', source.partition("_EVENTS = {")[2].partition("}")[0]))
+    refusals = source.partition("_EVENTS = {")[2].partition("}")[0]
+    return {*re.findall(r'audit\.tell\(\s*"(\w+)"', source), *re.findall(r'\w+: "(\w+)"', refusals)}
+
+
+def test_readme_lists_every_event() -> None:
+    """K18: whoever sets up an alert finds all names in one place, each under its logger, and no other."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    [listed] = re.findall(r"Security events[^:]*: ([^.]*)\.", readme)
-    assert told == set(re.findall(r"`(\w+)`", listed))
+    for logger in ("uploadsvc.audit", "uploadsvc.security"):
+        [listed] = re.findall(rf"\(logger `{logger}`[^)]*\): ([^.]*)\.", readme)
+        assert {name for name, (its, _) in TRAIL.items() if its.name == logger} == set(re.findall(r"`(\w+)`", listed))
+
+
+def test_every_event_of_the_table_is_told_somewhere_and_no_other() -> None:
+    assert told_in_the_source() == set(TRAIL)

@@ -11,9 +11,10 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from tests.support.bodies import PDF, multipart, part
 from tests.support.engines import BASE, ROOT, Live, free_port
 from tests.support.people import PASSWORD, Person, add_user
 from tests.support.traces import open_files, state
-from uploadsvc import config, create_app
+from uploadsvc import config, create_app, health
 from uploadsvc.extensions import db
 from uploadsvc.models import Document
 
@@ -56,6 +57,13 @@ def one_line(result: Result) -> str:
     assert result.exit_code == 1 and isinstance(result.exception, SystemExit), result.output
     [line] = result.stderr.splitlines()
     return str(line)
+
+
+def complaints(stderr: str) -> list[str]:
+    """What is said to the operator; the log's lines beside it can only be that an account was added."""
+    lines = stderr.splitlines()
+    assert {json.loads(line)["message"] for line in lines if line.startswith("{")} <= {"account_added"}
+    return [line for line in lines if not line.startswith("{")]
 
 
 # --- settings -------------------------------------------------------------------------------------------------------
@@ -110,6 +118,7 @@ BAD = {
     "BCRYPT_ROUNDS": ["3", "17", "twelve"],
     "LOG_LEVEL": ["LOUD", "info"],
     "LOG_FORMAT": ["xml"],
+    "SENTRY_DSN": ["https://sentry.example.org/1", "key@host/1", "https://key@host", "https://key@host/x"],
     "PUBLIC_URL": ["files.example.org", "https://a.test/path", "ftp://a.test", "https://", "https://a.test/"],
     "FRONTEND_URL": ["*", "null", "https://a.test/", "https://a.test, *", "a.test", r"https://.*\.test"],
     "TRUSTED_PROXY": ["*", "10.0.0.0/8", "nginx", "10.0.0.1,10.0.0.2", "127.0.0.1:80"],
@@ -181,13 +190,13 @@ def folder_with_a_file_for(name: str) -> Callable[[Path], str]:
 def test_a_bad_start_ends_with_one_line_on_stderr(name: str, make: Callable[[Path], str], tmp_path: Path) -> None:
     """A14: the real process exits non-zero and says which variable, without a traceback."""
     done = refused_start({"INSTANCE_PATH": str(tmp_path / "instance"), name: make(tmp_path)})
-    lines = done.stderr.decode().splitlines()
+    lines = complaints(done.stderr.decode())
     assert done.returncode not in (0, None) and len(lines) == 1 and name in lines[0], done.stderr.decode()[-1500:]
 
 
 def test_a_port_that_is_taken_ends_the_start_with_one_line(live: Live, tmp_path: Path) -> None:
     done = refused_start({"INSTANCE_PATH": str(tmp_path / "instance"), "PORT": str(live.port)})
-    [line] = done.stderr.decode().splitlines()
+    [line] = complaints(done.stderr.decode())
     assert done.returncode != 0 and "PORT" in line
 
 
@@ -369,6 +378,9 @@ def test_the_schema_can_be_taken_down_and_up_again(app: Flask) -> None:
 # --- health ---------------------------------------------------------------------------------------------------------
 
 
+CHECKS = ("not_draining", "database", "schema", "storage")
+
+
 def ready(app: Flask) -> tuple[int, dict[str, bool]]:
     client = app.test_client()
     assert client.get("/healthz").get_json() == {"ok": True}
@@ -455,6 +467,77 @@ def test_readiness_costs_a_few_times_what_liveness_costs(app: Flask) -> None:
             assert client.get(path).status_code == 200
             times.append(time.process_time() - begun)
     assert min(spent["/readyz"]) < 6 * min(spent["/healthz"])
+
+
+def asked_in_vain() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "readiness"]
+
+
+@contextmanager
+def exclusive_lock(app: Flask) -> Iterator[None]:
+    """Another process keeps even readers out: in WAL only an exclusive locking mode does."""
+    with app.app_context():
+        db.engine.dispose()
+    with closing(sqlite3.connect(app.config["INSTANCE_PATH"] / "app.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        connection.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+@contextmanager
+def every_connection_taken(app: Flask) -> Iterator[None]:
+    with app.app_context(), ExitStack() as held:
+        options = app.config["SQLALCHEMY_ENGINE_OPTIONS"]
+        for _ in range(options["pool_size"] + options["max_overflow"]):
+            held.enter_context(db.engine.connect())
+        yield
+
+
+@pytest.mark.parametrize("held", [exclusive_lock, every_connection_taken])
+def test_a_database_that_hangs_does_not_hang_the_probe(held: Callable[[Flask], Any], app: Flask) -> None:
+    """The answer is there while its question still waits; whoever asks again meanwhile begins no other."""
+    with held(app):
+        for _ in range(2):
+            status, checks = ready(app)
+            assert status == 503 and {name for name, ok in checks.items() if not ok} == {"database", "schema"}
+            assert len(asked_in_vain()) == 1
+    until(lambda: not asked_in_vain())
+    assert ready(app)[0] == 200
+
+
+def test_storage_that_hangs_does_not_hang_the_probe(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file server that is away holds whoever looks at it."""
+    back = threading.Event()
+    monkeypatch.setattr(app.extensions["storage"], "check", lambda: back.wait(30))
+    status, checks = ready(app)
+    assert status == 503 and {name for name, ok in checks.items() if not ok} == {"storage"}
+    assert len(asked_in_vain()) == 1
+    back.set()
+    until(lambda: not asked_in_vain())
+
+
+def test_whoever_writes_keeps_nobody_from_being_ready(app: Flask) -> None:
+    """In WAL readers pass a writer, also one of another process."""
+    with closing(sqlite3.connect(app.config["INSTANCE_PATH"] / "app.db", isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        assert ready(app)[0] == 200
+
+
+def test_a_server_that_stops_is_alive_and_not_ready(app: Flask) -> None:
+    health.draining(app).set()
+    status, checks = ready(app)
+    assert status == 503 and {name for name, ok in checks.items() if not ok} == {"not_draining"}
+
+
+def test_probes_are_never_throttled_and_tell_no_more_than_they_must(app: Flask) -> None:
+    """Whoever is refused for a flood of tries is still told that the service is ready: no version, no host."""
+    client = app.test_client()
+    for _ in range(11):
+        answer = client.post("/api/auth/login", json={"email": "a@example.com", "password": "something-wrong"})
+    assert answer.status_code == 429
+    for path, body in (("/healthz", {"ok": True}), ("/readyz", {"ok": True, "checks": dict.fromkeys(CHECKS, True)})):
+        assert [client.get(path).status_code for _ in range(100)] == [200] * 100
+        assert client.get(path).get_json() == body
 
 
 def test_a_full_disk_is_not_ready(make_app: Callable[..., Flask]) -> None:
@@ -631,7 +714,7 @@ def test_a_database_made_by_a_foreign_server_is_private(tmp_path: Path) -> None:
 
 def test_the_operators_door_is_the_real_one(live: Live) -> None:
     added = live.flask("users", "add", "real@example.com", "--password-stdin", stdin=f"{PASSWORD}\n")
-    assert (added.returncode, added.stderr) == (0, "") and live.login("real@example.com")
+    assert (added.returncode, complaints(added.stderr)) == (0, []) and live.login("real@example.com")
     again = live.flask("users", "add", "real@example.com", "--password-stdin", stdin=f"{PASSWORD}\n")
     assert (again.returncode, again.stderr.count("\n")) == (1, 1)
     assert "real@example.com" in live.flask("users", "list").stdout
@@ -805,6 +888,10 @@ FIELDS = {"ts", "level", "logger", "message", "request_id", "method", "route", "
 FIELDS |= {"bytes_in", "user_id", "remote_addr"}
 
 
+def requests_of(live: Live, request_id: str) -> list[dict[str, Any]]:
+    return [line for line in live.lines if (line["request_id"], line["message"]) == (request_id, "request")]
+
+
 def test_each_request_is_one_line_with_its_fields(live: Live) -> None:
     headers = live.login()
     document = json.loads(live.upload(headers)[2])["files"][0]["id"]
@@ -819,7 +906,7 @@ def test_each_request_is_one_line_with_its_fields(live: Live) -> None:
     for method, path, route, status, user in requests:
         answered = live.request(method, path, headers=headers)
         assert answered[0] == status
-        [line] = until(lambda: [x for x in live.lines if x["request_id"] == answered[1]["x-request-id"]])  # noqa: B023
+        [line] = until(lambda: requests_of(live, answered[1]["x-request-id"]))  # noqa: B023
         assert line.keys() == FIELDS
         expected = {"method": method if method != "BREW" else "OTHER", "route": route, "status": status}
         expected |= {"user_id": user, "remote_addr": "127.0.0.1", "logger": "uploadsvc.request", "level": "INFO"}
@@ -864,8 +951,14 @@ def test_no_log_line_tells_a_name_a_token_or_a_query(log_format: str, start: Cal
     live.stop()
     logged = live.log.read_text()
     assert logged.count("/api/upload") == 5
-    for secret in (TELLTALE, token, token.rpartition(".")[2], PASSWORD, document):
+    for secret in (TELLTALE, token, token.rpartition(".")[2], PASSWORD):
         assert secret not in logged, next(line for line in logged.splitlines() if secret in line)
+    told = [line for line in logged.splitlines() if document in line]  # its id is what the audit trail is for
+    assert [re.findall("uploaded|downloaded|deleted", line) for line in told] == [
+        ["uploaded"],
+        ["downloaded"],
+        ["deleted"],
+    ]
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/content"), ("DELETE", "")])

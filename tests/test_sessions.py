@@ -326,6 +326,13 @@ def test_a_body_without_a_token_leaves_the_cookie_to_decide(visitor: FlaskClient
     assert visitor.post(REFRESH, json=body, headers=csrf(visitor)).status_code == 200
 
 
+@pytest.mark.parametrize("body", [b"null", b"[]", b'"x"'])
+def test_a_refresh_with_a_body_that_is_no_object_is_400(visitor: FlaskClient, body: bytes) -> None:
+    """A8: and the cookie is not looked at."""
+    answer = visitor.post(REFRESH, data=body, content_type="application/json", headers=csrf(visitor))
+    assert error(answer) == (400, "bad_request")
+
+
 def test_the_old_access_token_outlives_the_refresh(alice: Person, visitor: FlaskClient) -> None:
     """A request that was under way with it is not lost."""
     token = access_token(visitor)

@@ -333,3 +333,13 @@ def test_a_supervisor_whose_worker_has_died_still_stops(mortal: Live) -> None:
     mortal.process.send_signal(signal.SIGTERM)
     assert exit_code(mortal) == 0
     assert not is_running(workers[1])
+
+
+def test_workers_stop_whose_supervisor_was_killed_while_they_started(tmp_path: Path) -> None:
+    """WORKERS=2: a worker knows whom to stop with from its first moment on, not from its first look."""
+    live = start_live(tmp_path, wait=False, WORKERS="2")
+    assert eventually(lambda: len(children(live.process.pid)) == 2, 30)
+    workers = children(live.process.pid)
+    live.process.kill()
+    live.process.wait()
+    assert eventually(lambda: not any(is_running(worker) for worker in workers), 30)

@@ -17,11 +17,13 @@ from . import (
     health,
     metrics,
     models,
+    openapi,
     principal,
     telemetry,
     tokens,
     uploads,
 )
+from .scanner import scanner_for
 from .storage import LocalStorage
 
 __all__ = ["create_app", "models"]
@@ -34,6 +36,8 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.config.from_mapping(settings)
     app.config.from_mapping(config.flask_settings(settings))
     app.extensions["storage"] = LocalStorage(settings["UPLOADS_DIR"], settings["MIN_FREE_BYTES"])
+    places = max(1, settings["THREADS"] - 1)  # one thread is always kept from scans
+    app.extensions["scanner"] = scanner_for(settings["SCAN_COMMAND"], settings["CLAMD_ADDRESS"], places)
     guard.prepare(app)
     telemetry.init_app(app)
     extensions.init_app(app)
@@ -44,6 +48,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     uploads.init_app(app)
     app.register_blueprint(documents.bp)
     app.register_blueprint(tokens.bp)
+    app.register_blueprint(openapi.bp)
     health.init_app(app)
     metrics.init_app(app)
     app.register_blueprint(cli.bp)

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, g, jsonify, request, send_file
 
+from . import audit
 from .credentials import seal, unseal
 from .errors import BadRequest, NotFound, StorageFailed
 from .extensions import db
@@ -18,6 +19,7 @@ bp = Blueprint("documents", __name__, url_prefix="/api/documents")
 _PAGE = 50
 _MAX_PAGE = 200
 _CURSOR = "c-"  # tells a cursor from a document's id
+_SENT = {200, 206}  # not 304: the client has it already
 _NO_DOCUMENT = "There is no such document."
 _RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-([0-9]{1,18}))")
 # Whatever the bytes are, a browser saves them and runs nothing in them.
@@ -89,6 +91,8 @@ def content(document_id: str) -> Response:
     except BaseException:
         file.close()
         raise
+    if request.method == "GET" and response.status_code in _SENT:
+        audit.tell("downloaded", documents=[document_id], bytes=response.content_length)
     return response
 
 
@@ -99,6 +103,7 @@ def delete(document_id: str) -> Response:
     document = own_document_or_404(document_id)
     if not document.delete():
         raise NotFound(_NO_DOCUMENT)
+    audit.tell("deleted", documents=[document_id])
     with disk_errors():
         current_app.extensions["storage"].delete(document.path)
     return jsonify(ok=True)

@@ -174,6 +174,18 @@ class Busy(ApiError):
         super().__init__("The server is busy. Nothing was changed; try again in a few seconds.", {"Retry-After": "5"})
 
 
+class ScanFailed(ApiError):
+    """RFC 9110 §15.6.4: the scanner for malware gave no verdict, and nothing passes without one."""
+
+    status, code = 503, "scan_failed"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            "The upload could not be checked for malware. Nothing was stored; try again in a while.",
+            {"Retry-After": str(retry_after)},
+        )
+
+
 class InsufficientStorage(ApiError):
     """RFC 4918 §11.5: no room for the upload."""
 
@@ -218,12 +230,12 @@ def answer(error: ApiError) -> Refusal:
     return response
 
 
-def answer_http(error: HTTPException) -> Response:
+def answer_http(error: HTTPException, sentence: str = "") -> Response:
     """Return an HTTP error of Flask's own as JSON, with its headers (`Allow`, `Content-Range`) kept."""
     response = error.get_response()
     status = error.code or 500
     if status >= 400:  # noqa: PLR2004 - redirects are answers, not errors
-        sentence = _SENTENCES.get(status) or error.description or error.name
+        sentence = sentence or _SENTENCES.get(status) or error.description or error.name
         response.data = document(code_of(status, error.name), sentence)
         response.mimetype = "application/json"
     return response  # type: ignore[return-value]

@@ -3,19 +3,17 @@
 The refusals that may be an attack are security events (ASVS 5.0 §16.3).
 """
 
-import logging
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response, current_app, g, request
 
+from . import audit
 from .errors import ApiError, BadRequest, CrossSite, CsrfFailed, InternalError, TooManyRequests, Unauthorized, answer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
-
-security = logging.getLogger("uploadsvc.security")
 
 REFUSAL = "uploadsvc.refusal"  # in the WSGI environment, from a server that refuses the request itself
 PROXIED = "uploadsvc.proxied"  # in the WSGI environment, from a server that drops what a proxy adds
@@ -29,13 +27,22 @@ _OWN_SITE = {"same-origin", "none"}  # none: typed, or a bookmark (Fetch Metadat
 _EVENTS = {CsrfFailed: "csrf_refused", CrossSite: "cross_site_refused", TooManyRequests: "throttled"}
 
 
-class AnyCaseHost(Request):
-    """A request whose Host is in lower case, as TRUSTED_HOSTS are: a host's name has no case (RFC 9110 §4.2.3)."""
+class PlainRequest(Request):
+    """A request whose Host is in lower case, as TRUSTED_HOSTS are: a host's name has no case (RFC 9110 §4.2.3).
+
+    What is wrong with a JSON body is told in a sentence of ours.
+    """
 
     def __init__(self, environ: dict[str, Any], *args: Any, **options: Any) -> None:
         if "HTTP_HOST" in environ:
             environ["HTTP_HOST"] = environ["HTTP_HOST"].lower()
         super().__init__(environ, *args, **options)
+
+    def on_json_loading_failed(self, e: ValueError | None) -> Any:
+        """Refuse a body that is no JSON; without an error it was not sent as such, and that is Flask's 415."""
+        if e is None:
+            return super().on_json_loading_failed(e)
+        raise BadRequest("The body is not valid JSON in UTF-8, or holds a NUL, or is nested too deeply.") from e
 
 
 def believing(application: "WSGIApplication", proxy: str) -> "WSGIApplication":
@@ -69,7 +76,7 @@ def prepare(app: Flask) -> None:
     Werkzeug's redirects to a tidier address name the client's Host as ours; what is not exactly one of our addresses
     is not found.
     """
-    app.request_class = AnyCaseHost
+    app.request_class = PlainRequest
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
 
@@ -84,10 +91,9 @@ def init_app(app: Flask) -> None:
 
 
 def refused(error: ApiError) -> Response:
-    """Log the security event that `error` is, without a name, and answer it."""
+    """Log the event that `error` is, and answer it."""
     event = next(name for kind, name in _EVENTS.items() if isinstance(error, kind))
-    principal = g.get("principal")
-    security.warning(event, extra={"user_id": principal and principal.user_id, "remote_addr": request.remote_addr})
+    audit.tell(event)
     return answer(error)
 
 

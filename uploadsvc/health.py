@@ -1,23 +1,32 @@
 """Liveness and readiness, for whatever starts, stops or routes to this process."""
 
 import threading
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 from alembic.script import ScriptDirectory
 from flask import Blueprint, Flask, Response, current_app, jsonify
-from sqlalchemy import text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from .errors import ApiError
 from .extensions import db
+from .storage import LocalStorage
 
 bp = Blueprint("health", __name__)
+
+Answer = TypeVar("Answer")
+_PATIENCE = 1.0  # seconds
+_ANYTHING = text("SELECT 1")
+_VERSION = text("SELECT version_num FROM alembic_version")
 
 
 def init_app(app: Flask) -> None:
     """Register the checks; the newest schema is read now, not when a load balancer asks."""
     app.extensions["draining"] = threading.Event()
+    app.extensions["readiness"] = {"database": Check(), "storage": Check()}
     _heads()
     app.register_blueprint(bp)
 
@@ -37,27 +46,59 @@ def healthz() -> Response:
 @bp.get("/readyz")
 def readyz() -> tuple[Response, int]:
     """Tell whether uploads would work: the database answers, its schema is ours, the storage is writable, no stop."""
+    storage, engine = current_app.extensions["storage"], db.engine
+    checks = current_app.extensions["readiness"]
+    database, schema = checks["database"].ask(partial(_database, engine)) or (False, False)
     result = {
         "not_draining": not draining(current_app).is_set(),
-        "database": _database_answers(),
-        "schema": _schema_is_current(),
-        "storage": _storage_writable(),
+        "database": database,
+        "schema": schema,
+        "storage": checks["storage"].ask(partial(_is_writable, storage)) or False,
     }
     ok = all(result.values())
     return jsonify(ok=ok, checks=result), 200 if ok else 503
 
 
-def _database_answers() -> bool:
+class Check:
+    """One thing that may hang, asked in a thread of its own; while one hangs no other is begun.
+
+    A lock, a full pool, a network or a dead file server holds whoever asks, and no setting of the database ends all.
+    """
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+
+    def ask(self, question: Callable[[], Answer]) -> Answer | None:
+        """Return what `question` does, or None when its turn or its answer does not come within a second."""
+        answers: list[Answer] = []
+        if not self._turn.acquire(timeout=_PATIENCE):
+            return None
+
+        def run() -> None:
+            try:
+                answers.append(question())
+            finally:
+                self._turn.release()
+
+        thread = threading.Thread(target=run, daemon=True, name="readiness")
+        thread.start()
+        thread.join(_PATIENCE)
+        return answers[0] if answers else None
+
+
+def _database(engine: Engine) -> tuple[bool, bool]:
+    """Tell whether the database answers, and whether its schema is ours."""
     try:
-        db.session.execute(text("SELECT 1"))
+        with engine.connect() as connection:
+            connection.execute(_ANYTHING)
+            return True, _schema_is_current(connection)
     except SQLAlchemyError:
-        return False
-    return True
+        return False, False
 
 
-def _schema_is_current() -> bool:
+def _schema_is_current(connection: Connection) -> bool:
     try:
-        current = db.session.scalars(text("SELECT version_num FROM alembic_version")).all()
+        current = connection.scalars(_VERSION).all()
     except SQLAlchemyError:
         return False
     return frozenset(current) == _heads()
@@ -70,9 +111,9 @@ def _heads() -> frozenset[str]:
     return frozenset(ScriptDirectory(str(migrations)).get_heads())
 
 
-def _storage_writable() -> bool:
+def _is_writable(storage: LocalStorage) -> bool:
     try:
-        current_app.extensions["storage"].check()
+        storage.check()
     except (ApiError, OSError):
         return False
     return True

@@ -4,6 +4,7 @@ import re
 
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
+from . import audit
 from .errors import BadRequest, NotFound
 from .models import ApiToken
 from .principal import Scope, requires
@@ -26,6 +27,7 @@ def create() -> Response:
     """Make a token and show it, this once; without `expiresInDays` it is good until it is revoked."""
     name, scope, days = _wanted(request.get_json())
     token, text = ApiToken.create(g.principal.user_id, name, scope, days, current_app.config["JWT_SECRET"])
+    audit.tell("token_created", target_token_id=token.id)
     return jsonify(ok=True, token=text, **token.as_token())
 
 
@@ -35,6 +37,7 @@ def revoke(token_id: str) -> Response:
     """Take a token back; it is refused from here on."""
     if not _ID.fullmatch(token_id) or not ApiToken.revoke(int(token_id), g.principal.user_id):
         raise NotFound("There is no such token.")
+    audit.tell("token_revoked", target_token_id=int(token_id))
     return jsonify(ok=True)
 
 

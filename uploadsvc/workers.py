@@ -4,6 +4,7 @@ One shared socket rather than SO_REUSEPORT: when a worker leaves, the connection
 """
 
 import logging
+import os
 import shutil
 import signal
 import socket
@@ -38,6 +39,7 @@ class Worker:
         self._restart_at: float | None = None
         fd = self._listener.fileno()
         command = [sys.executable, "-m", "flask", "--app", "wsgi", "serve", "--inherited-socket", str(fd)]
+        command += ["--supervisor", str(os.getpid())]  # the child's own look may come too late
         environment = config.worker_environment(self._metrics_folder)
         self.process = subprocess.Popen(command, pass_fds=[fd], env=environment)  # noqa: S603 - our own arguments
 

@@ -34,8 +34,8 @@ class Fronted(Live):
         return replace(self, source=source)
 
     def connect(self, timeout: float = 20, receive_buffer: int = 0) -> socket.socket:
-        source = (self.source, 0)
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout, source)
+        assert not receive_buffer, "only for a service without a proxy"
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout, (self.source, 0))
         return self.tls.wrap_socket(connection, server_hostname=NAME) if self.tls else connection
 
     def http(self) -> http.client.HTTPConnection:

@@ -1,6 +1,5 @@
 """Sign-in and sessions: login, refresh, verify-status, logout, password; the cookies; what every token must prove."""
 
-import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +9,7 @@ from flask_jwt_extended import decode_token, get_jwt, unset_jwt_cookies, verify_
 from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException, NoAuthorizationError
 from jwt import InvalidTokenError
 
+from .. import audit
 from ..errors import ApiError, BadRequest, CsrfFailed, InvalidCredentials, SessionEnded, Unauthorized
 from ..extensions import db
 from ..guard import refused
@@ -20,7 +20,6 @@ from . import sessions
 from .cookies import cookie_options, mint, with_cookies
 
 bp = Blueprint("auth", __name__, url_prefix="/api/auth")
-security = logging.getLogger("uploadsvc.security")
 
 
 def init_app(app: Flask) -> None:
@@ -39,7 +38,7 @@ def login() -> Response:
     _end_former_session()
     session, jti = Session.start(user, request.user_agent.string)
     db.session.commit()
-    _tell("login_succeeded", user.id)
+    audit.tell("login_succeeded")
     body, refresh_token = mint(session, jti)
     return with_cookies(body | {"user": {"id": user.id, "email": user.email}}, refresh_token, session)
 
@@ -74,7 +73,7 @@ def logout() -> Response:
     claims = _session_to_end()
     if claims:
         Session.end(claims["sid"])
-        _tell("logout", g.principal.user_id)
+        audit.tell("logout")
     response = jsonify(ok=True)
     unset_jwt_cookies(response)
     response.delete_cookie("csrf_token", **cookie_options())
@@ -91,7 +90,7 @@ def password() -> Response:
     user.set_password(new, current_app.config["BCRYPT_ROUNDS"])
     user.end_sessions(but=session_id)
     db.session.commit()
-    _tell("password_changed", user.id)
+    audit.tell("password_changed")
     return jsonify(ok=True)
 
 
@@ -102,7 +101,7 @@ def _checked(email: str, password: str) -> User:
         user = User.by_email(email)
         right = User.verify(user, password, current_app.config["BCRYPT_ROUNDS"])
     if user is None or not right:
-        _tell("login_failed", user.id if user else None, logging.WARNING)
+        audit.tell("login_failed", user_id=user.id if user else None)
         raise InvalidCredentials
     throttle.succeeded(address, email)
     g.principal = Principal(user.account(), Scope.SESSION)
@@ -117,12 +116,7 @@ def _end_former_session() -> None:
         except (ApiError, JWTExtendedException, InvalidTokenError):
             continue
         Session.end(claims["sid"])
-        _tell("session_replaced", int(claims["sub"]))
-
-
-def _tell(event: str, user_id: int | None, level: int = logging.INFO) -> None:
-    """Log a security event (ASVS 5.0 §16.3) by its stable name; README lists them all."""
-    security.log(level, event, extra={"user_id": user_id, "remote_addr": request.remote_addr})
+        audit.tell("session_replaced", user_id=int(claims["sub"]))
 
 
 def _strings(*names: str) -> list[str]:
@@ -135,10 +129,10 @@ def _strings(*names: str) -> list[str]:
 
 
 def _refresh_in_body() -> str | None:
-    body = request.get_json() if request.is_json else None
-    if body is not None and not isinstance(body, dict):
+    body = request.get_json() if request.is_json else {}
+    if not isinstance(body, dict):
         raise BadRequest("Send a JSON object.")
-    return body.get("refresh") if body else None
+    return body.get("refresh")
 
 
 def _verified(**options: Any) -> Mapping[str, Any]:

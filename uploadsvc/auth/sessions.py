@@ -1,17 +1,16 @@
 """Sessions in sight: where one is signed in, and how to end it."""
 
-import logging
 from typing import Any
 
-from flask import Blueprint, Response, g, jsonify, request
+from flask import Blueprint, Response, g, jsonify
 
+from .. import audit
 from ..errors import NotFound
 from ..extensions import db
 from ..models import Session, User, rfc3339
 from ..principal import Scope, requires
 
 bp = Blueprint("sessions", __name__, url_prefix="/api/auth/sessions")
-security = logging.getLogger("uploadsvc.security")
 
 
 @bp.get("")
@@ -27,7 +26,7 @@ def end(session_id: str) -> Response:
     """End one of the user's sessions, for every token of it, at once."""
     if not Session.end_own(g.principal.user_id, session_id):
         raise NotFound("There is no such session, or it has ended.")
-    security.info("session_ended", extra={"user_id": g.principal.user_id, "remote_addr": request.remote_addr})
+    audit.tell("session_ended")
     return jsonify(ok=True)
 
 
@@ -37,7 +36,7 @@ def end_others() -> Response:
     """End every session of the user but the one that asks."""
     db.session.get_one(User, g.principal.user_id).end_sessions(but=g.principal.session_id)
     db.session.commit()
-    security.info("other_sessions_ended", extra={"user_id": g.principal.user_id, "remote_addr": request.remote_addr})
+    audit.tell("other_sessions_ended")
     return jsonify(ok=True)
 
 

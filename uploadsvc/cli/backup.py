@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -46,16 +46,17 @@ def backup(folder: Path) -> None:
 def _back_up(folder: Path) -> int:
     """Copy everything, the database first; return how many documents of the service have lost their bytes."""
     target = LocalStorage(folder / UPLOADS, 0)
-    with Snapshot(folder / f"app-{new_id()}.db") as snapshot:
+    with Snapshot.passing("backup-in-progress.db") as snapshot:
         snapshot.take()
         without, damaged = _gather(snapshot, target)
         snapshot.leave_out(without)
+        target.sync()
         count, _ = snapshot.total()
-        size, sha256 = snapshot.seal()
-    target.sync()
-    _keep_secret(folder)
-    Manifest(snapshot.path.name, size, sha256, count, rfc3339(now())).write(folder)
-    list(target.sweep(snapshot.paths, older_than=-math.inf))  # what no row names any more
+        database = f"app-{new_id()}.db"
+        size, sha256 = snapshot.save(folder / database)
+        _keep_secret(folder)
+        Manifest(database, size, sha256, count, rfc3339(now())).write(folder)
+        list(target.sweep(snapshot.paths, older_than=-math.inf))  # what no row names any more
     click.echo(f"{count} documents are in the backup.")
     return damaged
 
@@ -102,7 +103,8 @@ def _claim(folder: Path) -> None:
         raise click.ClickException("DIR is neither empty nor a backup of this instance.")
     else:
         copies.replace(folder / IDENTITY, ours)
-    folder.chmod(0o700)
+    with suppress(PermissionError):  # somebody else's mount point, or a disk without modes
+        folder.chmod(0o700)
 
 
 def _keep_secret(folder: Path) -> None:

@@ -14,6 +14,7 @@ from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from .. import audit
 from ..config import ROOT, ConfigError
 from ..errors import ApiError, BadRequest
 from ..extensions import db
@@ -45,10 +46,11 @@ def _make_first_account() -> None:
     email, given = current_app.config["ADMIN_EMAIL"], current_app.config["ADMIN_PASSWORD"]
     password = given or secrets.token_urlsafe(12)
     try:
-        User.create(email, password, current_app.config["BCRYPT_ROUNDS"])
+        user = User.create(email, password, current_app.config["BCRYPT_ROUNDS"])
         db.session.commit()
     except BadRequest as error:
         raise ConfigError(f"ADMIN_EMAIL or ADMIN_PASSWORD cannot be used: {error.message}") from error
+    audit.tell("account_added", user_id=user.id)
     shown = "the password in ADMIN_PASSWORD" if given else password
     click.echo(f"First account: {email} with {shown}\nTo set another: .venv/bin/flask --app wsgi users passwd {email}")
 

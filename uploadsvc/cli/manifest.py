@@ -45,6 +45,6 @@ class Manifest:
 def remove_other_databases(folder: Path) -> None:
     """Remove the databases that the manifest does not name: those of earlier backups, and of killed ones."""
     manifest = Manifest.read(folder)
-    for file in folder.glob("app-*.db*"):
-        if not (manifest and file.name == manifest.database):
+    for file in folder.iterdir():
+        if _DATABASE.fullmatch(file.name) and not (manifest and file.name == manifest.database):
             file.unlink(missing_ok=True)

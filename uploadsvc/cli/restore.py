@@ -1,7 +1,6 @@
 """`restore`: a backup into an instance that holds nothing yet."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from sqlalchemy import select
 
 from ..extensions import db
 from ..models import Document, User
-from ..storage import LocalStorage, Staged, copies
+from ..storage import LocalStorage, copies
 from .instance import locked, one_line_errors, set_up
 from .manifest import IDENTITY, SECRET, UPLOADS, Manifest
 from .progress import complain, progress
@@ -32,30 +31,27 @@ def restore(folder: Path, skip_damaged: bool) -> None:
     was; one that was killed can be repeated.
     """
     set_up()
-    with one_line_errors(), locked("migrate.lock"), _passing_snapshot() as snapshot:  # nothing else starts meanwhile
+    with one_line_errors(), locked("migrate.lock"):  # nobody else starts meanwhile
         manifest = Manifest.read(folder)
         if manifest is None:
             raise click.ClickException("There is no finished backup in DIR.")
-        if db.session.scalar(select(User.id).limit(1)) or db.session.scalar(select(Document.id).limit(1)):
-            raise click.ClickException("This instance has accounts already. Restore into a new INSTANCE_PATH.")
-        db.session.remove()
-        _restore(folder, manifest, snapshot, skip_damaged)
+        _refuse_unless_empty()
+        with Snapshot.passing("restore-in-progress.db") as snapshot:
+            _restore(folder, manifest, snapshot, skip_damaged)
 
 
-@contextmanager
-def _passing_snapshot() -> Iterator[Snapshot]:
-    """Lend a place for the backup's database on its way, where that of a killed restore may lie."""
-    with Snapshot(current_app.config["INSTANCE_PATH"] / "restoring.db") as snapshot:
-        snapshot.discard()
-        try:
-            yield snapshot
-        finally:
-            snapshot.discard()
+def _refuse_unless_empty() -> None:
+    if db.session.scalar(select(User.id).limit(1)) or db.session.scalar(select(Document.id).limit(1)):
+        raise click.ClickException("This instance has accounts already. Restore into a new INSTANCE_PATH.")
+    db.session.remove()
 
 
 def _restore(folder: Path, manifest: Manifest, snapshot: Snapshot, skip_damaged: bool) -> None:
     """Bring back the files, the secret and at last the database, whose rows make all of it count."""
-    _fetch_database(folder / manifest.database, manifest, snapshot)
+    try:
+        snapshot.fetch(folder / manifest.database, manifest.size, manifest.sha256)
+    except OSError as error:
+        raise click.ClickException(f"The backup's database is damaged: {copies.fault(error)}.") from error
     snapshot.upgrade()
     target: LocalStorage = current_app.extensions["storage"]
     _refuse_strangers(target, snapshot)
@@ -73,14 +69,6 @@ def _restore(folder: Path, manifest: Manifest, snapshot: Snapshot, skip_damaged:
         undo.pop_all()  # files without rows are harmless, rows without files are not
     snapshot.put_in_place()
     click.echo(f"{snapshot.total()[0]} documents restored, {len(damaged)} left out.")
-
-
-def _fetch_database(path: Path, manifest: Manifest, snapshot: Snapshot) -> None:
-    try:
-        with path.open("rb") as file:
-            copies.copy(file, Staged(snapshot.path), manifest.size, manifest.sha256)
-    except OSError as error:
-        raise click.ClickException(f"The backup's database is damaged: {copies.fault(error)}.") from error
 
 
 def _refuse_strangers(target: LocalStorage, snapshot: Snapshot) -> None:

@@ -1,7 +1,6 @@
 """`serve`: the server, and beside it what is done on a schedule."""
 
 import logging
-import os
 import socket
 import threading
 
@@ -18,12 +17,13 @@ log = logging.getLogger("uploadsvc.cli")
 
 @click.command("serve")
 @click.option("--inherited-socket", type=int, hidden=True, help="For workers: the descriptor to listen on.")
+@click.option("--supervisor", type=int, hidden=True, help="For workers: the process to stop with.")
 @with_appcontext
-def serve(inherited_socket: int | None) -> None:
+def serve(inherited_socket: int | None, supervisor: int | None) -> None:
     """Set the database up and serve; sweep leftovers hourly, verify every VERIFY_HOURS."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     if inherited_socket is not None:
-        server.run(app, socket.socket(fileno=inherited_socket), supervisor=os.getppid())
+        server.run(app, socket.socket(fileno=inherited_socket), supervisor)
         return
     set_up(first_account=True)
     listener = server.listen(app.config["HOST"], app.config["PORT"])

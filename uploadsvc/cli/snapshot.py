@@ -1,7 +1,6 @@
 """A copy of the database, SQLite's: taken while others write, corrected, brought to today's schema, put in place."""
 
-import hashlib
-import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,24 +16,30 @@ from sqlalchemy.orm import Session
 
 from ..extensions import db
 from ..models import Document
+from ..storage import Staged, copies, sync_directory
 
 
 class Snapshot:
-    """The copy in the file `path`, with an engine of its own until it is sealed."""
+    """The copy, with an engine of its own."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self._path = path
         self._engine = create_engine(URL.create("sqlite", database=str(path)))
 
-    def __enter__(self) -> "Snapshot":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._engine.dispose()
+    @classmethod
+    @contextmanager
+    def passing(cls, name: str) -> Iterator["Snapshot"]:
+        """Lend a copy that lies in the instance folder meanwhile: SQLite's locks and WAL want a local disk."""
+        snapshot = cls(current_app.config["INSTANCE_PATH"] / name)
+        snapshot._discard()  # a killed one's
+        try:
+            yield snapshot
+        finally:
+            snapshot._discard()
 
     def take(self) -> None:
         """Copy the live database as it is at one moment; those who write meanwhile do not wait (WAL)."""
-        with closing(sqlite3.connect(self.path)) as copy, _live() as live:
+        with closing(sqlite3.connect(self._path)) as copy, _live() as live:
             live.backup(copy)
             [found] = copy.execute("PRAGMA integrity_check(1)").fetchone()
         if found != "ok":
@@ -52,8 +57,8 @@ class Snapshot:
             return count, size or 0
 
     def paths(self, user_id: int) -> set[str]:
-        """Return the paths of one account's documents; nothing is written, also where the copy is sealed."""
-        with closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)) as copy:
+        """Return the paths of one account's documents."""
+        with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True)) as copy:
             return {path for (path,) in copy.execute("SELECT path FROM documents WHERE user_id = ?", (user_id,))}
 
     def leave_out(self, documents: list[Document]) -> None:
@@ -73,25 +78,32 @@ class Snapshot:
                 f"This version cannot use the backup's database, is it a newer one's? {error}"
             ) from error
 
-    def seal(self) -> tuple[int, str]:
-        """Make the copy one file, on the disk, to be changed no more; return its size in bytes and its SHA-256."""
+    def fetch(self, path: Path, size: int, sha256: str) -> None:
+        """Take the copy from a file; raise OSError where its bytes are not those."""
+        with path.open("rb") as file:
+            copies.copy(file, Staged(self._path), size, sha256)
+
+    def save(self, path: Path) -> tuple[int, str]:
+        """Write the copy, at the end, into a new file, durably; return its size in bytes and its SHA-256."""
         self._engine.dispose()
-        with closing(sqlite3.connect(self.path)) as copy:
+        with closing(sqlite3.connect(self._path)) as copy:
             copy.execute("PRAGMA journal_mode=DELETE")
-        with self.path.open("rb") as file:
-            os.fsync(file.fileno())
-            return self.path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+        with self._path.open("rb") as file, closing(Staged(path)) as staged:
+            shutil.copyfileobj(file, staged)
+            staged.sync()
+        sync_directory(path.parent)
+        return staged.size, staged.sha256
 
     def put_in_place(self) -> None:
         """Let the live database hold what the copy does, in one transaction."""
-        with closing(sqlite3.connect(self.path)) as copy, _live() as live:
+        with closing(sqlite3.connect(self._path)) as copy, _live() as live:
             copy.backup(live)
 
-    def discard(self) -> None:
+    def _discard(self) -> None:
         """Remove the copy and what SQLite left beside it. Idempotent."""
         self._engine.dispose()
-        for file in self.path.parent.glob(f"{self.path.name}*"):
-            file.unlink(missing_ok=True)
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
 
 
 @contextmanager

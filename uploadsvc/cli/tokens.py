@@ -5,6 +5,7 @@ from flask import current_app
 from flask.cli import AppGroup
 from sqlalchemy import select
 
+from .. import audit
 from ..extensions import db
 from ..models import SCOPES, ApiToken, User, rfc3339
 from .instance import account_change, existing_user, set_up
@@ -23,7 +24,8 @@ def add(email: str, name: str, scope: str, days: int | None) -> None:
     """Make a token for an account and print it, this once."""
     with account_change():
         secret = current_app.config["JWT_SECRET"]
-        _, text = ApiToken.create(existing_user(email).id, name, scope, days, secret)
+        token, text = ApiToken.create(existing_user(email).id, name, scope, days, secret)
+    audit.tell("token_created", user_id=token.user_id, target_token_id=token.id)
     click.echo(text)
 
 
@@ -48,4 +50,5 @@ def revoke(token_id: int) -> None:
     token = db.session.get(ApiToken, token_id)
     if token is None or not ApiToken.revoke(token_id, token.user_id):
         raise click.ClickException(f"There is no token {token_id}.")
+    audit.tell("token_revoked", user_id=token.user_id, target_token_id=token_id)
     click.echo(f"Revoked {token_id}.")

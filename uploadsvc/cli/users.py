@@ -8,6 +8,7 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import select
 
+from .. import audit
 from ..extensions import db
 from ..models import User
 from .instance import account_change, existing_user, set_up
@@ -27,7 +28,8 @@ def add(email: str, password_stdin: bool) -> None:
     with account_change():
         if User.by_email(email):
             raise click.ClickException(f"{email} has an account already.")
-        User.create(email, _read_password(password_stdin), current_app.config["BCRYPT_ROUNDS"])
+        user = User.create(email, _read_password(password_stdin), current_app.config["BCRYPT_ROUNDS"])
+    audit.tell("account_added", user_id=user.id)
     click.echo(f"Added {email}.")
 
 
@@ -40,6 +42,7 @@ def passwd(email: str, password_stdin: bool) -> None:
         user = existing_user(email)
         user.set_password(_read_password(password_stdin), current_app.config["BCRYPT_ROUNDS"])
         user.end_sessions()
+    audit.tell("password_changed", user_id=user.id)
     click.echo(f"Changed the password of {email}.")
 
 
@@ -60,6 +63,7 @@ def disable(email: str) -> None:
         user = existing_user(email)
         user.is_active = False
         user.end_sessions()
+    audit.tell("account_disabled", user_id=user.id)
     click.echo(f"Disabled {email}.")
 
 
@@ -68,7 +72,9 @@ def disable(email: str) -> None:
 def enable(email: str) -> None:
     """Let a disabled account sign in again, with the password it had."""
     with account_change():
-        existing_user(email).is_active = True
+        user = existing_user(email)
+        user.is_active = True
+    audit.tell("account_enabled", user_id=user.id)
     click.echo(f"Enabled {email}.")
 
 
@@ -85,6 +91,7 @@ def set_quota(email: str, quota: str) -> None:
     with account_change():
         user = existing_user(email)
         user.quota_bytes = None if quota == "default" else int(quota)
+    audit.tell("quota_changed", user_id=user.id, quota_bytes=user.quota_bytes)
     click.echo(f"{email} keeps {user.used_bytes} bytes and may keep {_allowed(user) or 'any number'}.")
 
 
@@ -96,7 +103,9 @@ def seed() -> None:
         raise click.ClickException("PUBLIC_URL is https: a public service gets no account whose password is known.")
     with account_change():
         if not User.by_email("user@example.com"):
-            User.create("user@example.com", "Password123!", current_app.config["BCRYPT_ROUNDS"])
+            user = User.create("user@example.com", "Password123!", current_app.config["BCRYPT_ROUNDS"])
+            db.session.commit()
+            audit.tell("account_added", user_id=user.id)
     click.echo("Sign in as user@example.com with Password123!")
 
 

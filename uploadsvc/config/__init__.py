@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -67,8 +68,12 @@ def check(config: Mapping[str, Any]) -> None:
     for name, path in (*((n, config[n]) for n in ("UPLOADS_DIR", "INSTANCE_PATH")), ("DATABASE_URL", database)):
         if path.is_relative_to(ROOT / "web"):
             _stop(name, "must not lie in the folder that is served to everyone")
+    if config["SENTRY_DSN"] and find_spec("sentry_sdk") is None:
+        _stop("SENTRY_DSN", "needs the extra `sentry`: .venv/bin/pip install 'sentry-sdk>=2,<3'")
     if not database.parent.is_dir():
         _stop("DATABASE_URL", f"names a folder that does not exist: {database.parent}")
+    if config["SCAN_COMMAND"] and config["CLAMD_ADDRESS"]:
+        _stop("SCAN_COMMAND", "and CLAMD_ADDRESS are both set: choose one of the scanners")
 
 
 def worker_environment(metrics_folder: Path) -> dict[str, str]:

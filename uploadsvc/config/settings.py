@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,12 @@ def _email(text: str) -> str:
     return text
 
 
+def _dsn(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^\s/@]+@[^\s/@]+/(?:[^\s?#]+/)?\d+", text):
+        raise ValueError("must be a DSN such as https://KEY@HOST/PROJECT")
+    return text
+
+
 def _token(text: str) -> str:
     if text and not re.fullmatch(r"[!-~]{16,}", text):
         raise ValueError("must be at least 16 visible ASCII characters")
@@ -76,6 +83,23 @@ def _sqlite(text: str) -> str:
     if (text and not re.match(r"sqlite:///.", text)) or ":memory:" in text:
         raise ValueError("must be sqlite:/// and the path of a file")
     return text
+
+
+def _command(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise ValueError(f"must be a command line as a shell reads it: {error}") from None
+
+
+def _clamd(text: str) -> str | tuple[str, int]:
+    """Return the path of a Unix socket, or host and port."""
+    if not text or text.startswith("/"):
+        return text
+    parts = re.fullmatch(r"([\w-]{1,63}(?:\.[\w-]{1,63})*|\[[0-9a-f:.]+\]):(\d{1,5})", text, re.ASCII | re.IGNORECASE)
+    if not parts or not 0 < int(parts[2]) < 65536:  # noqa: PLR2004 - a port has 16 bits
+        raise ValueError("must be host:port or the path of a Unix socket")
+    return parts[1].strip("[]"), int(parts[2])
 
 
 @dataclass(frozen=True)
@@ -105,7 +129,19 @@ SETTINGS = (
     Setting("USER_UPLOADS", "100", _whole(1), "uploads that one account may have open at once"),
     Setting("ADDRESS_CONNECTIONS", "500", _whole(1), "connections of one address; the TRUSTED_PROXY's are not counted"),
     Setting("MIN_FREE_BYTES", str(100 * 1024 * 1024), _whole(0), "disk space that uploads leave free"),
-    Setting("THREADS", "4", _whole(2, 256), "requests answered at once; one is always kept from password checks"),
+    Setting(
+        "SCAN_COMMAND",
+        "",
+        _command,
+        "looks for malware: gets each file's path last, ends with 0 clean, 1 found; else 503",
+    ),
+    Setting("CLAMD_ADDRESS", "", _clamd, "or a clamd that does: host:port, or the path of its Unix socket"),
+    Setting(
+        "THREADS",
+        "4",
+        _whole(2, 256),
+        "requests answered at once; one is always kept from password checks, one from scans",
+    ),
     Setting("WORKERS", "1", _whole(1, 64), "processes on the one socket: when a core is busy and others idle"),
     Setting("DRAIN_SECONDS", "30", _whole(0, 3600), "time for running uploads to finish when the service is stopped"),
     Setting("VERIFY_HOURS", "24", _whole(0, 8760), "hours between checks of every stored byte by `serve`; 0: none"),
@@ -115,4 +151,5 @@ SETTINGS = (
     Setting("METRICS_TOKEN", "", _token, "the Bearer token that `/metrics` asks for; empty: only this machine gets it"),
     Setting("LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "the least important line to log"),
     Setting("LOG_FORMAT", "json", _one_of("json", "text"), "json for machines, text for people"),
+    Setting("SENTRY_DSN", "", _dsn, "where faults are sent, without what users sent; needs the extra `sentry`"),
 )

@@ -1,6 +1,5 @@
 """Who may come in: accounts, their passwords and their sessions."""
 
-import logging
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,13 +8,11 @@ from typing import ClassVar
 from sqlalchemy import BigInteger, ColumnElement, ForeignKey, String, bindparam, func, or_, orm, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .. import credentials
+from .. import audit, credentials
 from ..credentials import derive, digest, new_id
 from ..errors import BadRequest, QuotaExceeded, SessionEnded
 from ..extensions import connection, db
 from .clock import now
-
-security = logging.getLogger("uploadsvc.security")
 
 REFRESH_LIFE = timedelta(days=7)  # from the last refresh
 SESSION_LIFE = timedelta(days=30)  # from the sign-in, whatever happens
@@ -205,7 +202,7 @@ class Session(db.Model):  # type: ignore[name-defined]
             session.expires_at = min(moment + REFRESH_LIFE, session.created_at + SESSION_LIFE)
         elif session.parent_token_hash != digest(jti) or (session.rotated_at or moment) + PARENT_GRACE < moment:
             session.revoked_at = session.revoked_at or moment
-            security.warning("refresh_token_reused", extra={"user_id": session.user_id})
+            audit.tell("refresh_token_reused", user_id=session.user_id)
         db.session.commit()
         if session.revoked_at:
             raise SessionEnded

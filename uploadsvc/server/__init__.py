@@ -108,7 +108,7 @@ class Server(TcpWSGIServer):
         self._waiting = False
 
     def _drain(self) -> bool:
-        """Accept nobody any more; tell whether it goes on: when nothing is under way the threads are dismissed."""
+        """Accept nobody any more; tell whether it goes on: else the threads are dismissed, and no scan keeps one."""
         if self.accepting:
             dispatcher.close(self)  # the listening socket; connections go on
         self.maintenance(time.time())
@@ -116,6 +116,8 @@ class Server(TcpWSGIServer):
         goes_on = in_time and any(channel.is_busy() for channel in self.active_channels.values())
         if not goes_on:
             self.task_dispatcher.dismiss()
+            if scanner := self.app.extensions["scanner"]:
+                scanner.stop()
         return goes_on
 
     def pull_trigger(self) -> None:

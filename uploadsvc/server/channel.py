@@ -226,6 +226,7 @@ class Channel(HTTPChannel):
             408 if self._late else 499,
             self._forwarded(request, "X_FORWARDED_FOR") or self.addr[0],
             self._forwarded(request, "X_REQUEST_ID"),
+            request.headers.get("TRACEPARENT", ""),
             route=ROUTES[request.command] if request.reception else "unmatched",
             bytes_in=request.body_bytes_received,
             user_id=credential and credential.user_id,

@@ -1,27 +1,29 @@
-"""How a log line looks: JSON for machines, text for people, each with the id of its request."""
+"""How a log line looks: JSON for machines, text for people, each with the ids of its request."""
 
 import json
 import logging
 import re
 import time
+from collections.abc import Mapping
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 
-from pythonjsonlogger.json import JsonFormatter
+NO_IDS: Mapping[str, str] = {"request_id": "-"}
+ids: ContextVar[Mapping[str, str]] = ContextVar("ids", default=NO_IDS)
 
-request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
-
-def _with_request_id(record: logging.LogRecord) -> bool:
-    if not hasattr(record, "request_id"):
-        record.request_id = request_id.get()
+def with_ids(record: logging.LogRecord) -> bool:
+    """Add the ids of the request to a record that bears none of its own; True, for it is a filter."""
+    for name, value in ids.get().items():
+        vars(record).setdefault(name, value)
     return True
 
 
 def configure(level: str, style: str) -> None:
     """Send every logger to standard error, once, whoever configured what before."""
     handler = logging.StreamHandler()
-    handler.addFilter(_with_request_id)
+    handler.addFilter(with_ids)
     handler.setFormatter(_JsonLines() if style == "json" else _TextLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -30,25 +32,42 @@ def configure(level: str, style: str) -> None:
     logging.getLogger("waitress.queue").setLevel("ERROR")  # it warns whenever all threads are busy
 
 
-class _JsonLines(JsonFormatter):
-    def __init__(self) -> None:
-        super().__init__(
-            "{asctime}{levelname}{name}{message}{request_id}",
-            style="{",
-            rename_fields={"asctime": "ts", "levelname": "level", "name": "logger"},
-        )
-        self.converter = time.gmtime
-        self.default_time_format, self.default_msec_format = "%Y-%m-%dT%H:%M:%S", "%s.%03dZ"
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_encode = json.JSONEncoder(default=str).encode
 
 
-_STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+def _extras(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+
+
+class _JsonLines(logging.Formatter):
+    """One object a line. Two are written an upload, so this takes half the time that a library's does."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "ts": f"{_second(int(record.created))}.{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line = line | _extras(record) | line
+        if record.exc_info:
+            line["exc_info"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            line["stack_info"] = self.formatStack(record.stack_info)
+        return _encode(line)
+
+
+@lru_cache(maxsize=2)
+def _second(moment: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
 
 
 class _TextLines(logging.Formatter):
     """One line a record, whatever strangers put into it; only the lines of a traceback follow it, indented."""
 
     def format(self, record: logging.LogRecord) -> str:
-        extra = [f"{key}={_value(value)}" for key, value in vars(record).items() if key not in _STANDARD]
+        extra = [f"{name}={_value(value)}" for name, value in _extras(record).items()]
         line = " ".join([self.formatTime(record), record.levelname, record.getMessage(), *extra])
         trace = self.formatException(record.exc_info) if record.exc_info else ""
         stack = self.formatStack(record.stack_info) if record.stack_info else ""

@@ -66,7 +66,7 @@ _speed = _histogram(
     buckets=_SPEED_BUCKETS,
 )
 STORE_SECONDS = _histogram(
-    "upload_store_seconds", "Inspecting, syncing and committing an upload's files.", ["backend"], buckets=_STORE_BUCKETS
+    "upload_store_seconds", "Syncing and committing an upload's files.", ["backend"], buckets=_STORE_BUCKETS
 )
 _query_seconds = _histogram(
     "database_query_seconds",

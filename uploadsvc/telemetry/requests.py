@@ -1,4 +1,4 @@
-"""One log line a request, and the id that all its lines bear."""
+"""One log line a request, and the ids that all its lines bear."""
 
 import logging
 import re
@@ -9,12 +9,16 @@ from typing import Any
 from flask import Flask, Response, current_app, g, request
 
 from . import metrics
-from .logs import request_id
+from .logs import NO_IDS, ids
 
 log = logging.getLogger("uploadsvc.request")
 
 BYTES_IN = "uploadsvc.bytes_in"  # in the WSGI environment, from a server that counts
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# Four fields, of which a version after 00 may have more; ff is no version, and noughts are no id.
+_TRACEPARENT = re.compile(
+    r"(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
+)
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -22,6 +26,7 @@ def init_app(app: Flask) -> None:
     """Number and log every request."""
     app.before_request(_begin)
     app.after_request(_end)
+    app.teardown_request(_forget)
 
 
 def _begin() -> None:
@@ -29,8 +34,18 @@ def _begin() -> None:
     trusted = bool(current_app.config["TRUSTED_PROXY"]) and _GIVEN_ID.fullmatch(given)
     g.request_id = given if trusted else uuid.uuid4().hex
     g.started = time.perf_counter()
-    request_id.set(g.request_id)
+    ids.set({"request_id": g.request_id} | _trace(request.headers.get("traceparent", "")))
     metrics.begun()
+
+
+def _trace(traceparent: str) -> dict[str, str]:
+    """Return the trace id of a header that is valid (W3C Trace Context §3.2), of any other nothing."""
+    found = _TRACEPARENT.fullmatch(traceparent)
+    return {"trace_id": found[1]} if found else {}
+
+
+def _forget(_error: BaseException | None) -> None:
+    ids.set(NO_IDS)  # the thread has other lines to write
 
 
 def _end(response: Response) -> Response:
@@ -57,10 +72,12 @@ def _end(response: Response) -> Response:
     return response
 
 
-def outside_app(method: str, status: int, remote_addr: str, given_id: str = "", **fields: Any) -> None:
+def outside_app(
+    method: str, status: int, remote_addr: str, given_id: str = "", traceparent: str = "", **fields: Any
+) -> None:
     """Log and count a request that never reached the application; `given_id` is that of the trusted proxy, if any."""
     ended_id = given_id if _GIVEN_ID.fullmatch(given_id) else uuid.uuid4().hex
     method, route = method if method in _METHODS else "OTHER", fields.get("route", "unmatched")
     metrics.ended_outside(method, route, status, fields.get("duration_ms", 0) / 1000, fields.get("bytes_in", 0))
     fields = {"method": method, "route": route, "status": status} | fields
-    log.info("request", extra=fields | {"remote_addr": remote_addr, "request_id": ended_id})
+    log.info("request", extra=fields | {"remote_addr": remote_addr, "request_id": ended_id} | _trace(traceparent))

@@ -1,28 +1,28 @@
 """Uploads: what the intake received becomes files and rows, all of them or none."""
 
-import logging
-
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from sqlalchemy.exc import IntegrityError
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
+from .. import audit
 from ..credentials import new_id
-from ..errors import ClientClosedRequest, IdempotencyMismatch, UnsupportedType
+from ..errors import ClientClosedRequest, IdempotencyMismatch, UnsupportedType, answer_http
 from ..extensions import db
 from ..filetypes import TYPES, Candidate, safe_name
 from ..intake import Received
 from ..models import Document, Row, now
 from ..principal import Scope, admit, known
+from ..scanner import Scanner
 from ..storage import LocalStorage, Staged
 from ..telemetry import metrics
 from ..throttle import OpenUploads
 from . import checksums
-from .reception import ROUTES, UPLOAD_PATH, Reception, StreamedReception, is_upload, upload_limits
+from .reception import NO_NAME, ROUTES, UPLOAD_PATH, Reception, StreamedReception, is_upload, upload_limits
 
 __all__ = ["RECEPTION", "ROUTES", "StreamedReception", "is_upload", "upload_limits"]
 
 bp = Blueprint("uploads", __name__, url_prefix="/api")
-security = logging.getLogger("uploadsvc.security")
 
 RECEPTION = "uploadsvc.reception"  # in the WSGI environment
 
@@ -56,7 +56,6 @@ def limits() -> Response:
 
 
 @bp.post("/upload")
-@bp.put("/upload")
 @bp.put("/upload/<rest:filename>")
 def upload(filename: str = "") -> Response:
     """Store the files of a multipart/form-data body, or of a PUT the one that is its body, or answer a repeat.
@@ -68,10 +67,14 @@ def upload(filename: str = "") -> Response:
         admit(reception.check(), Scope.UPLOAD)
         received, key = reception.finish(), request.headers.get("Idempotency-Key")
         metrics.upload_arrived(sum(file.staged.size for file in received.files), reception.seconds, reception.speed)
-        return _answer(received, _first_result(received, key) or _store(received, key))
-    except UnsupportedType:
-        principal = g.get("principal")
-        security.warning("file_refused", extra={"user_id": principal and principal.user_id})
+        rows = _first_result(received, key)
+        if not rows:
+            _inspect(received)
+            rows = _store(received, key)
+        return _answer(received, rows)
+    except UnsupportedType as error:
+        whose = reception.credential  # a server that streams raises before anybody is admitted
+        audit.tell("file_refused", user_id=whose and whose.user_id, reason=error.reason)
         raise
     finally:
         reception.close()
@@ -95,21 +98,27 @@ def _digest(received: Received[Staged, Candidate]) -> str:
     return Document.digest_of((file.recogniser.filename, file.staged.size, file.staged.sha256) for file in files)
 
 
+def _inspect(received: Received[Staged, Candidate]) -> None:
+    """Refuse what has no room, and what is not what it says or not clean, before anything is published."""
+    size = sum(file.staged.size for file in received.files)
+    g.principal.account.check_room(size, current_app.config["USER_QUOTA_BYTES"])
+    for file in received.files:
+        file.recogniser.inspect(file.staged.open, file.staged.size)
+    if scanner := current_app.extensions["scanner"]:
+        _scan(scanner, received)
+
+
 @metrics.STORE_SECONDS.labels("local").time()
 def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
     """Publish the files and commit their rows; after any failure neither is left."""
-    storage, published, principal = _storage(), [], g.principal
-    quota = current_app.config["USER_QUOTA_BYTES"]
-    principal.account.check_room(sum(file.staged.size for file in received.files), quota)
+    storage, published, user_id = _storage(), [], g.principal.user_id
     try:
         for file in received.files:
-            file.recogniser.inspect(file.staged.open, file.staged.size)
-        for file in received.files:
             _still_wanted()
-            published.append(storage.publish(file.staged, principal.user_id, safe_name(file.recogniser.filename)))
+            published.append(storage.publish(file.staged, user_id, safe_name(file.recogniser.filename)))
         _still_wanted()
         rows = _rows(received, published, key)
-        Document.store(rows, quota)
+        Document.store(rows, current_app.config["USER_QUOTA_BYTES"])
     except BaseException as error:
         db.session.rollback()
         for path in published:
@@ -117,7 +126,17 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
         if isinstance(error, IntegrityError) and (first := _first_result(received, key)):  # the other was faster
             return first
         raise
+    ids, size = [row["public_id"] for row in rows], sum(row["size"] for row in rows)
+    audit.tell("uploaded", documents=ids, files=len(ids), bytes=size)
     return rows
+
+
+def _scan(scanner: Scanner, received: Received[Staged, Candidate]) -> None:
+    """Have every file looked at; raise UnsupportedType or ScanFailed."""
+    with scanner.place():
+        for file in received.files:
+            _still_wanted()
+            scanner.inspect(file.recogniser.filename, file.staged)
 
 
 def _still_wanted() -> None:
@@ -155,6 +174,13 @@ def _answer(received: Received[Staged, Candidate], rows: list[Row]) -> Response:
     if checksums.are_wanted(request):
         return checksums.answer((row["sha256"], received.files[row["part"]].sent_name) for row in rows)
     return jsonify(ok=True, files=[Document.as_file(row) for row in rows], fields=rows[0]["fields"] or {})
+
+
+@bp.app_errorhandler(MethodNotAllowed)
+def _say_where_the_name_goes(error: MethodNotAllowed) -> Response:
+    """Answer a method that an address does not take, and the PUT whose address lacks its last slash helpfully."""
+    nameless = request.method == "PUT" and request.path == UPLOAD_PATH
+    return answer_http(error, NO_NAME if nameless else "")
 
 
 def _storage() -> LocalStorage:
