@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -17,7 +18,7 @@ from werkzeug.test import EnvironBuilder, TestResponse
 from tests import test_multipart as table
 from tests.support.bodies import multipart, part
 from tests.support.clock import allowance, cpu_seconds, eventually
-from tests.support.engines import BASE, Live, start_live
+from tests.support.engines import BASE, connected, start_live
 from tests.support.people import PASSWORD, Person, add_user
 from tests.support.traces import open_files
 from tests.support.wire import Wire, chunk, head
@@ -43,7 +44,8 @@ class Service:
     pid: int | str = "self"
     chunk_bytes: int = 0  # when not 0, bodies are sent in chunks
 
-    connect = Live.connect
+    def connect(self, timeout: float = 20, receive_buffer: int = 0) -> socket.socket:
+        return connected(self.port, timeout, receive_buffer)
 
     def open(
         self, path: str, *, method: str, headers: dict[str, str], data: bytes = b"", content_type: str = ""

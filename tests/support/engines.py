@@ -37,16 +37,7 @@ class Live:
     environ: dict[str, str]
 
     def connect(self, timeout: float = 20, receive_buffer: int = 0) -> socket.socket:
-        connection = socket.socket()
-        connection.settimeout(timeout)
-        if receive_buffer:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        try:
-            connection.connect(("127.0.0.1", self.port))
-        except OSError:
-            connection.close()
-            raise
-        return connection
+        return connected(self.port, timeout, receive_buffer)
 
     def http(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
@@ -90,6 +81,20 @@ class Live:
     def lines(self) -> list[dict[str, Any]]:
         """The log's JSON lines so far."""
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+
+def connected(port: int, timeout: float, receive_buffer: int) -> socket.socket:
+    """A connection to a service on this machine; `receive_buffer`, in bytes, is the system's own when 0."""
+    connection = socket.socket()
+    connection.settimeout(timeout)
+    if receive_buffer:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    try:
+        connection.connect(("127.0.0.1", port))
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def installed(tool: str, package: str = "") -> str:

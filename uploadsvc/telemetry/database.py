@@ -7,10 +7,12 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import Pool
 
-from .metrics import queried
+from .metrics import QUERY_SECONDS
+from .notes import into, note
 
-_OPERATIONS = {name: name.lower() for name in ("SELECT", "INSERT", "UPDATE", "DELETE")}
-_COMMIT = "commit_began"  # in the connection's record
+_OPERATIONS = {name: into(QUERY_SECONDS, name.lower()) for name in ("SELECT", "INSERT", "UPDATE", "DELETE")}
+_OTHER, _COMMIT = into(QUERY_SECONDS, "other"), into(QUERY_SECONDS, "commit")
+_BEGAN = "commit_began"  # in the connection's record
 
 
 @event.listens_for(Engine, "before_cursor_execute")
@@ -20,17 +22,17 @@ def _statement_begins(_connection: Any, _cursor: Any, _statement: str, _paramete
 
 @event.listens_for(Engine, "after_cursor_execute")
 def _statement_ends(_connection: Any, _cursor: Any, statement: str, _parameters: Any, context: Any, _: bool) -> None:
-    queried(_OPERATIONS.get(statement[:6], "other"), time.perf_counter() - context.began)
+    note(_OPERATIONS.get(statement[:6], _OTHER), time.perf_counter() - context.began)
 
 
 @event.listens_for(Engine, "commit")
 def _commit_begins(connection: Connection) -> None:
-    connection.connection.record_info[_COMMIT] = time.perf_counter()  # type: ignore[index]
+    connection.connection.record_info[_BEGAN] = time.perf_counter()  # type: ignore[index]
 
 
 @event.listens_for(Pool, "checkin")
 def _commit_ends(_connection: Any, record: Any) -> None:
     """No event tells of it, but whoever commits gives the connection back at once."""
-    began = record.record_info.pop(_COMMIT, None)
+    began = record.record_info.pop(_BEGAN, None)
     if began is not None:
-        queried("commit", time.perf_counter() - began)
+        note(_COMMIT, time.perf_counter() - began)

@@ -6,7 +6,7 @@ there stays until the process ends.
 
 import os
 from collections.abc import Iterable
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from flask import Response, g
@@ -24,6 +24,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from ..errors import ApiError, TooManyRequests, Unauthorized, UnsupportedType
+from .notes import count_notes, into, note
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # which every scraper reads
 
@@ -45,7 +46,7 @@ _SPEED_BUCKETS = (*(64 * _KIB * 4**step for step in range(7)), 512 * _MIB)
 
 _request_seconds = _histogram(
     "http_request_duration_seconds",
-    "From a request's last byte to its answer, of one that broke off from its first byte.",
+    "From when a thread takes a request up to its answer; of one that broke off, from its first byte.",
     ["method", "route", "status"],
     buckets=_REQUEST_BUCKETS,
 )
@@ -65,10 +66,10 @@ _speed = _histogram(
     "How fast an upload came, of those that did not come all at once.",
     buckets=_SPEED_BUCKETS,
 )
-STORE_SECONDS = _histogram(
+_store_seconds = _histogram(
     "upload_store_seconds", "Syncing and committing an upload's files.", ["backend"], buckets=_STORE_BUCKETS
 )
-_query_seconds = _histogram(
+QUERY_SECONDS = _histogram(
     "database_query_seconds",
     "A statement with the wait for one's turn to write, or a commit.",
     ["operation"],
@@ -88,12 +89,6 @@ _LOGIN_RESULT = {200: "ok", 401: "failed", 429: "throttled"}
 _LOGIN, _UPLOAD = "/api/auth/login", "/api/upload"
 
 
-@cache
-def _child(metric: Any, *labels: Any) -> Any:
-    """Return a labelled metric's child; the library's own way takes a lock and as long as counting does."""
-    return metric.labels(*labels)
-
-
 def _begin_at_zero() -> None:
     """Make the series that alerts ask for: Prometheus sees no increase in one that begins with its first event."""
     known: dict[Any, Iterable[str]] = {
@@ -106,9 +101,9 @@ def _begin_at_zero() -> None:
     }
     for metric, labels in known.items():
         for label in labels:
-            _child(metric, label)
+            into(metric, label)
     for result in _RESULT_BY_STATUS.values():
-        _child(_uploads, result)
+        into(_uploads, result)
 
 
 _begin_at_zero()
@@ -116,26 +111,26 @@ _begin_at_zero()
 
 def begun() -> None:
     """Count a request that has reached the application."""
-    _in_progress.inc()
+    note(_in_progress.inc, 1)
 
 
 def answered(method: str, route: str, response: Response, seconds: float, bytes_in: int) -> None:
     """Count a request that the application has answered, by what its answer tells; `bytes_in` came of its body."""
-    _in_progress.dec()
+    note(_in_progress.dec, 1)
     status: int = response.status_code
     error: ApiError | None = getattr(response, "error", None)
-    _child(_request_seconds, method, route, status).observe(seconds)
+    note(into(_request_seconds, method, route, status), seconds)
     if _is_upload(method, route):
         _count_upload(_result(status, error), g.get("content_bytes", bytes_in))
     elif route == _LOGIN:
-        _child(_logins, _LOGIN_RESULT.get(status, "refused")).inc()
+        note(into(_logins, _LOGIN_RESULT.get(status, "refused")), 1)
     if error is not None:
         _count_refusal(error)
 
 
 def ended_outside(method: str, route: str, status: int, seconds: float, bytes_in: int) -> None:
     """Count a request that ended before it reached the application."""
-    _child(_request_seconds, method, route, status).observe(seconds)
+    note(into(_request_seconds, method, route, status), seconds)
     if _is_upload(method, route):
         _count_upload(_result(status, None), bytes_in)
 
@@ -143,24 +138,26 @@ def ended_outside(method: str, route: str, status: int, seconds: float, bytes_in
 def upload_arrived(size: int, seconds: float, speed: float) -> None:
     """Time an upload whose body came whole: bytes of content, seconds, bytes a second or 0 where that is not known."""
     g.content_bytes = size
-    _receive_seconds.observe(seconds)
+    note(into(_receive_seconds), seconds)
     if speed:
-        _speed.observe(speed)
+        note(into(_speed), speed)
 
 
-def queried(operation: str, seconds: float) -> None:
-    """Time a statement or a commit."""
-    _child(_query_seconds, operation).observe(seconds)
+def upload_stored(backend: str, seconds: float) -> None:
+    """Time an upload from its inspection to its commit."""
+    note(into(_store_seconds, backend), seconds)
 
 
 def looked_at_server(waiting: int, connections: int) -> None:
-    """Note how many requests wait for a thread, and how many connections are open."""
+    """Tell how many requests wait for a thread, and how many connections are open; to be called once a second."""
+    count_notes()
     _queue_depth.set(waiting)
     _connections.set(connections)
 
 
 def exposition(facts: Collector, folder: str) -> bytes:
     """Return every figure, and what `facts` collects; of all workers where they keep theirs in `folder`."""
+    count_notes()
     registry = CollectorRegistry()
     registry.register(facts)
     if folder:
@@ -184,10 +181,10 @@ def _is_upload(method: str, route: str) -> bool:
 
 
 def _count_upload(result: str, size: int) -> None:
-    _child(_uploads, result).inc()
-    _child(_upload_bytes, result).inc(size)
+    note(into(_uploads, result), 1)
+    note(into(_upload_bytes, result), size)
     if result == "ok":
-        _upload_size.observe(size)
+        note(into(_upload_size), size)
 
 
 def _result(status: int, error: ApiError | None) -> str:
@@ -209,8 +206,8 @@ def _is_suspicious(error: ApiError) -> bool:
 
 def _count_refusal(error: ApiError) -> None:
     if _is_suspicious(error):
-        _child(_suspicious_files, error.reason).inc()
+        note(into(_suspicious_files, error.reason), 1)
     elif isinstance(error, Unauthorized) and error.reason:  # else there was no token, or it was a password
-        _child(_token_rejections, error.reason).inc()
+        note(into(_token_rejections, error.reason), 1)
     elif isinstance(error, TooManyRequests):
-        _child(_rate_limited, error.reason or "other").inc()
+        note(into(_rate_limited, error.reason or "other"), 1)
