@@ -231,7 +231,7 @@ def answer(error: ApiError) -> Refusal:
 
 
 def answer_http(error: HTTPException, sentence: str = "") -> Response:
-    """Return an HTTP error of Flask's own as JSON, with its headers (`Allow`, `Content-Range`) kept."""
+    """Return an HTTP error of Flask's own as JSON, its headers kept; `sentence` tells more than its status does."""
     response = error.get_response()
     status = error.code or 500
     if status >= 400:  # noqa: PLR2004 - redirects are answers, not errors
