@@ -109,10 +109,11 @@ def test_a_name_that_cannot_be_one_is_refused_with_a_sentence(
 def test_an_address_without_its_last_slash_is_told_where_the_name_goes(
     alice: Person, unchanged: Callable[[], Any], content: bytes
 ) -> None:
-    """`curl -T report.pdf …/api/upload`: curl adds the name only to an address that ends in a slash."""
+    """`curl -T report.pdf …/api/upload`: curl adds the name only where the address ends in a slash."""
     with unchanged():
         answer = alice.request("PUT", "/api/upload", data=content, content_type="")
-    assert refused(answer, 400) and "/api/upload/report.pdf" in answer.get_json()["message"]
+    assert refused(answer, 405) and "/api/upload/report.pdf" in answer.get_json()["message"]
+    assert "post" in answer.headers["Allow"].lower()
 
 
 # --- Sizes and contents

@@ -230,12 +230,12 @@ def answer(error: ApiError) -> Refusal:
     return response
 
 
-def answer_http(error: HTTPException) -> Response:
-    """Return an HTTP error of Flask's own as JSON, with its headers (`Allow`, `Content-Range`) kept."""
+def answer_http(error: HTTPException, sentence: str = "") -> Response:
+    """Return an HTTP error of Flask's own as JSON, its headers kept; `sentence` tells more than its status does."""
     response = error.get_response()
     status = error.code or 500
     if status >= 400:  # noqa: PLR2004 - redirects are answers, not errors
-        sentence = _SENTENCES.get(status) or error.description or error.name
+        sentence = sentence or _SENTENCES.get(status) or error.description or error.name
         response.data = document(code_of(status, error.name), sentence)
         response.mimetype = "application/json"
     return response  # type: ignore[return-value]

@@ -4,11 +4,12 @@ import time
 
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from sqlalchemy.exc import IntegrityError
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
 from .. import audit
 from ..credentials import new_id
-from ..errors import ClientClosedRequest, IdempotencyMismatch, UnsupportedType
+from ..errors import ClientClosedRequest, IdempotencyMismatch, UnsupportedType, answer_http
 from ..extensions import db
 from ..filetypes import TYPES, Candidate, safe_name
 from ..intake import Received
@@ -19,7 +20,7 @@ from ..storage import LocalStorage, Staged
 from ..telemetry import metrics
 from ..throttle import OpenUploads
 from . import checksums
-from .reception import ROUTES, UPLOAD_PATH, Reception, StreamedReception, is_upload, upload_limits
+from .reception import NO_NAME, ROUTES, UPLOAD_PATH, Reception, StreamedReception, is_upload, upload_limits
 
 __all__ = ["RECEPTION", "ROUTES", "StreamedReception", "is_upload", "upload_limits"]
 
@@ -57,7 +58,6 @@ def limits() -> Response:
 
 
 @bp.post("/upload")
-@bp.put("/upload")
 @bp.put("/upload/<rest:filename>")
 def upload(filename: str = "") -> Response:
     """Store the files of a multipart/form-data body, or of a PUT the one that is its body, or answer a repeat.
@@ -176,6 +176,13 @@ def _answer(received: Received[Staged, Candidate], rows: list[Row]) -> Response:
     if checksums.are_wanted(request):
         return checksums.answer((row["sha256"], received.files[row["part"]].sent_name) for row in rows)
     return jsonify(ok=True, files=[Document.as_file(row) for row in rows], fields=rows[0]["fields"] or {})
+
+
+@bp.app_errorhandler(MethodNotAllowed)
+def _say_where_the_name_goes(error: MethodNotAllowed) -> Response:
+    """Answer a method that an address does not take, and the PUT whose address lacks its last slash helpfully."""
+    nameless = request.method == "PUT" and request.path == UPLOAD_PATH
+    return answer_http(error, NO_NAME if nameless else "")
 
 
 def _storage() -> LocalStorage:

@@ -14,6 +14,7 @@ from ..principal import Credential, prove
 from ..storage import Staged
 
 UPLOAD_PATH = "/api/upload"
+NO_NAME = f"Put the file's name at the end of the address: {UPLOAD_PATH}/report.pdf"
 ROUTES = {"POST": UPLOAD_PATH, "PUT": f"{UPLOAD_PATH}/<rest:filename>"}  # by method: an address holds a file's name
 _CHUNK = 64 * 1024  # bytes read at a time
 _Intake = Intake[Staged, Candidate] | RawIntake[Staged, Candidate]
@@ -134,7 +135,7 @@ def _limits(file_bytes: int, files: int) -> Limits:
 def is_upload(method: str, path: str) -> bool:
     """Tell whether a request is an upload, by its method and its decoded path."""
     if path == UPLOAD_PATH:
-        return method in ("POST", "PUT")  # the second lacks a name, and is told so
+        return method in ("POST", "PUT")  # the second lacks a name, and is told so whatever its size
     return method == "PUT" and path.startswith(f"{UPLOAD_PATH}/")
 
 
@@ -146,7 +147,7 @@ def _name_in_path(request: Request) -> str:
     except UnicodeDecodeError as error:
         raise Malformed("The file's name in the address is not UTF-8.") from error
     if not name:
-        raise BadRequest(f"Put the file's name at the end of the address: {UPLOAD_PATH}/report.pdf")
+        raise BadRequest(NO_NAME)
     return name
 
 
