@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, ForeignKey, String, bindparam, func, or_, orm, select, update
 from sqlalchemy.orm import Mapped, mapped_column
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from .. import audit, credentials
 from ..credentials import derive, digest, new_id
 from ..errors import BadRequest, QuotaExceeded, SessionEnded
-from ..extensions import connection, db
+from ..extensions import Prepared, connection, db
 from .clock import now
 
 REFRESH_LIFE = timedelta(days=7)  # from the last refresh
@@ -83,7 +83,7 @@ class User(db.Model):  # type: ignore[name-defined]
 
         `quota`, in bytes, holds for an account without one of its own; 0 is none.
         """
-        charged = connection().execute(_CHARGE, {"user_id": user_id, "more": size, "quota": quota})
+        charged = _CHARGE.execute({"user_id": user_id, "more": size, "quota": quota})
         if not charged.rowcount:
             account = Account(*connection().execute(_ACCOUNT, {"user_id": user_id}).one())
             raise QuotaExceeded(size, account.quota(quota), account.used_bytes)
@@ -166,7 +166,7 @@ class Session(db.Model):  # type: ignore[name-defined]
     @classmethod
     def alive(cls, sid: str, user_id: int) -> Account | None:
         """Return the account of the active user whose live session `sid` is, else None."""
-        row = connection().execute(_ALIVE, {"sid": sid, "user_id": user_id, "now": now()}).one_or_none()
+        row: Any = _ALIVE.execute({"sid": sid, "user_id": user_id, "now": now()}).first()
         return Account(*row) if row else None
 
     @classmethod
@@ -208,15 +208,14 @@ class Session(db.Model):  # type: ignore[name-defined]
         return session, child
 
 
-# Built once: every request asks it, and building it costs more than running it.
-_ALIVE = (
+_ALIVE = Prepared(
     select(*ACCOUNT_COLUMNS)
     .join(Session.__table__, Session.user_id == User.id)
     .where(Session.id == bindparam("sid"), Session.user_id == bindparam("user_id"), User.is_active)
     .where(Session.revoked_at.is_(None), Session.expires_at > bindparam("now"))
 )
 _QUOTA = func.coalesce(User.quota_bytes, bindparam("quota"))
-_CHARGE = (
+_CHARGE = Prepared(
     update(User.__table__)
     .where(User.id == bindparam("user_id"), or_(_QUOTA == 0, User.used_bytes + bindparam("more") <= _QUOTA))
     .values(used_bytes=User.used_bytes + bindparam("more"))
