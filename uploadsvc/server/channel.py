@@ -222,18 +222,13 @@ class Channel(HTTPChannel):
         request.close()
         credential = request.reception.credential if request.reception else None
         telemetry.outside_app(
+            self.server.app.config["TRUSTED_PROXY"],
             request.command,
             408 if self._late else 499,
-            self._forwarded(request, "X_FORWARDED_FOR") or self.addr[0],
-            self._forwarded(request, "X_REQUEST_ID"),
-            request.headers.get("TRACEPARENT", ""),
+            self.addr[0],
+            request.headers,
             route=ROUTES[request.command] if request.reception else "unmatched",
             bytes_in=request.body_bytes_received,
             user_id=credential and credential.user_id,
             duration_ms=round((time.monotonic() - request.started) * 1000, 1),
         )
-
-    def _forwarded(self, request: Request, name: str) -> str:
-        """Return what the trusted proxy tells in the header `name`: of several hops the last; '' of anybody else."""
-        is_proxy = self.addr[0] == self.server.app.config["TRUSTED_PROXY"]
-        return request.headers.get(name, "").rpartition(",")[2].strip() if is_proxy else ""

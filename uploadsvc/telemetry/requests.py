@@ -3,6 +3,7 @@
 import logging
 import re
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, Response, current_app, g, request
@@ -72,12 +73,17 @@ def _end(response: Response) -> Response:
     return response
 
 
-def outside_app(
-    method: str, status: int, remote_addr: str, given_id: str = "", traceparent: str = "", **fields: Any
-) -> None:
-    """Log and count a request that never reached the application; `given_id` is that of the trusted proxy, if any."""
-    ended_id = given_id if _GIVEN_ID.fullmatch(given_id) else new_id()
+def outside_app(proxy: str, method: str, status: int, peer: str, headers: Mapping[str, str], **fields: Any) -> None:
+    """Log and count a request that never reached the application, from the address `peer`.
+
+    `headers` are by the names that CGI has for them, without HTTP_; of address and id only the trusted `proxy` is
+    believed, and of several hops the last.
+    """
+    given = headers if peer == proxy else {}
+    given_id = given.get("X_REQUEST_ID", "")
+    address = given.get("X_FORWARDED_FOR", "").rpartition(",")[2].strip() or peer
     method, route = method if method in _METHODS else "OTHER", fields.get("route", "unmatched")
     metrics.ended_outside(method, route, status, fields.get("duration_ms", 0) / 1000, fields.get("bytes_in", 0))
-    fields = {"method": method, "route": route, "status": status} | fields
-    log.info("request", extra=fields | {"remote_addr": remote_addr, "request_id": ended_id} | _trace(traceparent))
+    known = {"remote_addr": address, "request_id": given_id if _GIVEN_ID.fullmatch(given_id) else new_id()}
+    fields = {"method": method, "route": route, "status": status} | fields | known
+    log.info("request", extra=fields | _trace(headers.get("TRACEPARENT", "")))
