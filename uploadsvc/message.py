@@ -20,6 +20,7 @@ _TRIES = 8  # places in a slice that look like the begin of a pipelined request
 _NEXT = re.compile(rb"\r\n\r\n(?=[A-Z]{3}|[A-Z]{0,2}\Z)")
 _LENGTH_DIGITS = 19
 _METHODS = {b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT"}
+HOST = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=%:\[\]]*")  # a name, an address, a port (RFC 3986 §3.2); or nothing
 _OTHER_METHOD = re.compile(rb"[A-Z]{1,20}")
 _UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
 

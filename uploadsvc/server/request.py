@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 from httptools import HttpParserInvalidURLError, parse_url
 
 from ..errors import ApiError, BadRequest, HeadersTooLong, TooLarge
-from ..message import Message
+from ..message import HOST, Message
 from ..uploads import StreamedReception, is_upload
 
 HEADER_BYTES = 16 * 1024  # of the request line and all headers
@@ -99,8 +99,8 @@ class Request:
         self._set_target(message.target)
         for name, value in message.headers:
             self._add_header(name.decode("latin-1"), value.strip(b" \t").decode("latin-1"))
-        if self.version == "1.1" and "HOST" not in self.headers:
-            raise BadRequest("The request has no Host header.")  # RFC 9112 §3.2
+        if not HOST.fullmatch(self.headers.get("HOST", "" if self.version == "1.0" else " ")):
+            raise BadRequest("The request has no Host header that is valid.")  # RFC 9112 §3.2
         if message.chunked and self.version == "1.0":
             raise BadRequest("HTTP/1.0 has no transfer codings.")  # RFC 9112 §6.1
         if message.chunked:
