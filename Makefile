@@ -15,7 +15,8 @@ dev: $(VENV)/.run
 venv: $(VENV)/.test
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not alone" -n auto --dist loadfile
+	$(BIN)/python -m pytest -m alone
 
 bench: $(VENV)/.run
 	$(BIN)/python bench/run.py

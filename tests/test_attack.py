@@ -21,6 +21,8 @@ from tests.support.traces import left, open_files, requests_logged
 from tests.support.wire import CHUNKED, UPLOAD, Wire, authorization, chunk, head, is_refusal, upload_head
 from tests.test_deadlines import is_idle, many
 
+pytestmark = pytest.mark.alone
+
 ELSEWHERE = "127.0.0.2"  # where the visitor comes from; strangers come from 127.0.0.1
 PATIENCE = 0.5  # seconds a visitor may wait; on a quiet server he waits 3 ms, and before the mends he waited 2 to 30 s
 HEALTH = head("GET /healthz HTTP/1.1")

@@ -11,6 +11,8 @@ import pytest
 from tests.support.clock import eventually
 from uploadsvc.crew import Crew
 
+pytestmark = pytest.mark.alone
+
 
 class Loop:
     """Stands in for the server's: waits to be woken, and counts its turns and who turned it."""

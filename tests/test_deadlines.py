@@ -18,6 +18,8 @@ from tests.support.engines import Live, answers, tuned
 from tests.support.traces import left, requests_logged
 from tests.support.wire import CHUNKED, UPLOAD, Wire, authorization, head, upload_head
 
+pytestmark = pytest.mark.alone
+
 BODY = multipart(part(content=PDF + b"x" * 200_000))
 
 

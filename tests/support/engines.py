@@ -1,5 +1,6 @@
 """What is tested: real `serve` processes, with settings and deadlines of one's own, and the programs beside them."""
 
+import fcntl
 import http.client
 import json
 import os
@@ -8,10 +9,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -102,11 +105,18 @@ def installed(tool: str, package: str = "") -> str:
 
     The package is called as the program where nothing else is said. A service that it brings is not started.
     """
-    if not shutil.which(tool, path=PROGRAMS) and os.geteuid() == 0 and shutil.which("apt-get"):
-        script = f"apt-get -qq update && apt-get -qq install -y --no-install-recommends {package or tool}"
-        quietly = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "SYSTEMD_OFFLINE": "1"}
-        subprocess.run(["sh", "-c", script], env=quietly, capture_output=True, timeout=600, check=False)
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        with (Path(tempfile.gettempdir()) / "uploadsvc-tests-install.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # the tests run in several processes
+            if not shutil.which(tool, path=PROGRAMS):
+                _install(package or tool)
     return shutil.which(tool, path=PROGRAMS) or ""
+
+
+def _install(package: str) -> None:
+    script = f"apt-get -qq update && apt-get -qq install -y --no-install-recommends {package}"
+    quietly = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "SYSTEMD_OFFLINE": "1"}
+    subprocess.run(["sh", "-c", script], env=quietly, capture_output=True, timeout=600, check=False)
 
 
 def needed(tool: str, package: str = "") -> str:
@@ -115,10 +125,22 @@ def needed(tool: str, package: str = "") -> str:
     return installed(tool, package) or pytest.fail(missing, False)
 
 
+def _ports() -> Iterator[int]:
+    """Below those that the system hands out, so that what is free stays free until it is used; each process its own."""
+    first = 10_000 + os.getpid() % 200 * 100
+    return cycle(range(first, first + 100))
+
+
+_own_ports = _ports()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that nobody listens on."""
+    for port in _own_ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("unreachable: the ports are a cycle")
 
 
 def start_live(folder: Path, wait: bool = True, **environ: str) -> Live:
