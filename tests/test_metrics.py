@@ -297,18 +297,19 @@ def test_no_token_is_no_rejected_token(client: FlaskClient) -> None:
 # --- Labels, requests, the database
 
 
-def test_labels_are_bounded_and_tell_nothing_of_anybody(alice: Person) -> None:
+def test_labels_are_bounded_and_tell_nothing_of_anybody(live: Live, app: Flask) -> None:
     """The route is the rule or `unmatched`, an unknown method OTHER; no user, name, address or path."""
-    upload = alice.upload("of-alice.pdf").get_json()
-    alice.get(f"/api/documents/{upload['files'][0]['id']}")
-    alice.get("/what/ever/she/asks")
-    alice.request("BREW", "/api/documents")
-    exposition = alice.get("/metrics").text
+    headers = live.login()
+    document = json.loads(live.upload(headers, part(filename="of-alice.pdf"))[2])["files"][0]["id"]
+    live.request("GET", f"/api/documents/{document}", headers=headers)
+    live.request("GET", "/what/ever/she/asks", headers=headers)
+    live.request("BREW", "/api/documents", headers=headers)
+    exposition = live.request("GET", "/metrics")[2].decode()
     routes = set(re.findall(r'route="([^"]*)"', exposition))
-    assert routes <= {rule.rule for rule in alice.app.url_map.iter_rules()} | {"unmatched"}
+    assert routes <= {rule.rule for rule in app.url_map.iter_rules()} | {"unmatched"}
     assert {"unmatched", "/api/documents/<document_id>"} <= routes
     assert 'method="OTHER",route="unmatched",status="405"' in exposition
-    for secret in ("alice", upload["files"][0]["id"], "127.0.0.1", "/what/", "BREW"):
+    for secret in ("admin", "alice", document, "127.0.0.1", "/what/", "BREW"):
         assert secret not in exposition
 
 
