@@ -153,6 +153,7 @@ def unchanged(service: Service, alice: Person) -> Callable[[], Any]:
 
     @contextmanager
     def check() -> Iterator[None]:
+        assert eventually(lambda: not open_files(service.pid))  # the sweep at a server's start looks into folders
         before = state()
         yield
         assert eventually(lambda: state() == before), (before, state())

@@ -118,7 +118,8 @@ def row(page: Page, name: str) -> Locator:
 
 
 def choose(page: Page, *files: Any) -> None:
-    """Choose files: paths, or dicts of name, mimeType and buffer."""
+    """Choose files, once the button for it is there: paths, or dicts of name, mimeType and buffer."""
+    expect(page.locator("#choose")).to_be_visible()
     page.locator("#files").set_input_files(list(files))
 
 
