@@ -118,7 +118,7 @@ SETTINGS = (
     Setting("INSTANCE_PATH", str(ROOT / "instance"), _path, "everything the service writes lies below it"),
     Setting("DATABASE_URL", "", _sqlite, "where the tables lie; default: app.db in the instance folder"),
     Setting("UPLOADS_DIR", "", _path, "where the files lie; default: uploads in the instance folder"),
-    Setting("JWT_SECRET", "", str, "signs sessions and API tokens, which end with it; default: made once in the instance folder"),
+    Setting("JWT_SECRET", "", str, "signs sessions and API tokens; default: made once in the instance folder"),
     Setting("FRONTEND_URL", "", _list(_origin), "origins of clients served elsewhere; empty: no CORS at all"),
     Setting("PUBLIC_URL", "http://127.0.0.1:4000", _origin, "how people reach the service; https makes cookies Secure"),
     Setting("TRUSTED_PROXY", "", _proxy, "the one proxy whose X-Forwarded-* and X-Request-ID are believed"),
