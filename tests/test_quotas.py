@@ -340,6 +340,8 @@ def test_an_upgrade_counts_what_is_there(tmp_path: Path) -> None:
     listed = app.test_cli_runner().invoke(args=["users", "list"]).stdout.splitlines()
     assert [line.split("\t")[3:] for line in listed] == [["12", "0"], ["0", "0"], [str(2**40), "0"]]
     assert kept(app) == {1: (12, 12), 2: (0, 0), 3: (2**40, 2**40)}
+    with app.app_context():
+        db.engine.dispose()
 
 
 def upgraded(folder: Path, die_before: int | None = None) -> bool:
