@@ -22,7 +22,7 @@ _FORWARDED = {  # by an honest proxy: one scheme, and addresses without quotes
     "HTTP_X_FORWARDED_PROTO": re.compile("(https?)?", re.IGNORECASE),
     "HTTP_X_FORWARDED_FOR": re.compile('[^"]*'),
 }
-_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}  # RFC 9110 §9.2.1
 _OWN_SITE = {"same-origin", "none"}  # none: typed, or a bookmark (Fetch Metadata §2.3)
 _EVENTS = {CsrfFailed: "csrf_refused", CrossSite: "cross_site_refused", TooManyRequests: "throttled"}
 
@@ -121,7 +121,7 @@ def _refuse_cross_site() -> None:
 
     A browser too old for Sec-Fetch-Site still sends Origin; a script sends neither, and its token decides.
     """
-    if request.method in _SAFE_METHODS:
+    if request.method in SAFE_METHODS:
         return
     origin, site = request.environ.get("HTTP_ORIGIN"), request.environ.get("HTTP_SEC_FETCH_SITE")
     if origin is None and site is None:

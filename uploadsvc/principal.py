@@ -4,6 +4,7 @@ Asked in two steps: `prove` takes no SQL, so that a server may judge an upload b
 `admit` asks the database whether what was proven is still good.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
@@ -20,11 +21,12 @@ from sqlalchemy.exc import DBAPIError
 from .credentials import TOKEN_PREFIX, digest, token_owner
 from .errors import ApiError, Busy, InsufficientScope, SessionEnded, TokenExpired, TokenRevoked, Unauthorized, answer
 from .extensions import jwt
+from .guard import SAFE_METHODS
 from .models import Account, ApiToken, Session, now
 
 _PROVEN = 1000  # credentials remembered at a time
 _NOTED_EVERY = 60  # seconds
-_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}  # the library asks those for no CSRF header
+_USER_ID = re.compile(r"[0-9]{1,18}")  # less than 2^63
 
 
 class Scope(IntEnum):
@@ -71,7 +73,7 @@ def prove(app: Flask, request: Request) -> Credential:
     what the very same headers proved before is remembered until the token expires.
     """
     headers = [request.environ.get(name) for name in ("HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_X_CSRF_TOKEN")]
-    key = (request.method in _SAFE_METHODS, *headers)
+    key = (request.method in SAFE_METHODS, *headers)  # those are asked for no CSRF header
     proven: dict[Any, Credential] = app.extensions["proven_credentials"]
     credential = proven.get(key)
     if credential is None or credential.expires <= time.time():
@@ -88,13 +90,9 @@ def admit(credential: Credential, scope: Scope) -> Principal:
     Raises SessionEnded, TokenExpired or TokenRevoked when the credential is good no longer, InsufficientScope when it
     is not enough.
     """
-    if credential.token_hash:
-        principal = _by_token(credential)
-    else:
-        account = Session.alive(credential.session_id, credential.user_id)
-        if account is None:
-            raise SessionEnded
-        principal = Principal(account, Scope.SESSION, session_id=credential.session_id)
+    principal = _by_token(credential) if credential.token_hash else _by_session(credential)
+    if principal is None:
+        raise SessionEnded
     g.principal = principal
     if principal.scope < scope:
         raise InsufficientScope(scope.name.lower())
@@ -107,7 +105,7 @@ def requires(scope: Scope) -> Callable[[Callable[..., Response]], Callable[..., 
     def decorate(view: Callable[..., Response]) -> Callable[..., Response]:
         @wraps(view)
         def guarded(*arguments: Any, **named: Any) -> Response:
-            admit(prove(_app(), request), scope)
+            admit(prove(current_app, request), scope)
             return view(*arguments, **named)
 
         return guarded
@@ -118,28 +116,32 @@ def requires(scope: Scope) -> Callable[[Callable[..., Response]], Callable[..., 
 def known() -> Principal | None:
     """Return who is asking at an address that is open to everybody, None for a stranger."""
     try:
-        return admit(prove(_app(), request), Scope.UPLOAD)
+        return admit(prove(current_app, request), Scope.UPLOAD)
     except (ApiError, JWTExtendedException, InvalidTokenError):
         return None
 
 
 def of_session(claims: Mapping[str, Any]) -> Principal | None:
     """Return whose live session the claims of one of our tokens name, None when it has ended."""
-    expected = ("sub", "sid", "jti") if claims["type"] == "refresh" else ("sub", "sid")
-    whole = "exp" in claims and all(isinstance(claims.get(name), str) for name in expected)
-    if not whole or not _is_user_id(claims["sub"]):
-        return None  # signed with our key, but not by us
-    account = Session.alive(claims["sid"], int(claims["sub"]))
-    return Principal(account, Scope.SESSION, session_id=claims["sid"]) if account else None
+    if claims["type"] == "refresh" and not isinstance(claims.get("jti"), str):
+        return None
+    credential = _named_by(claims)
+    return _by_session(credential) if credential else None
 
 
-def _app() -> Flask:
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    return app
+def _named_by(claims: Mapping[str, Any]) -> Credential | None:
+    """Return the session that a token's claims name; None where they are signed with our key, but not by us."""
+    user, session = claims.get("sub"), claims.get("sid")
+    if "exp" not in claims or not isinstance(user, str) or not isinstance(session, str):
+        return None
+    if not _USER_ID.fullmatch(user):
+        return None
+    return Credential(int(user), claims["exp"], session_id=session)
 
 
-def _is_user_id(subject: str) -> bool:
-    return subject.isascii() and subject.isdigit() and len(subject) < 19  # noqa: PLR2004 - digits of 2^63
+def _by_session(credential: Credential) -> Principal | None:
+    account = Session.alive(credential.session_id, credential.user_id)
+    return Principal(account, Scope.SESSION, session_id=credential.session_id) if account else None
 
 
 def _proof(app: Flask, request: Request) -> Credential:
@@ -153,10 +155,10 @@ def _proof(app: Flask, request: Request) -> Credential:
         if not has_request_context():
             stack.enter_context(app.request_context(request.environ))
         verify_jwt_in_request(skip_revocation_check=True)
-        claims = get_jwt()
-    if "exp" not in claims or not isinstance(claims.get("sid"), str) or not _is_user_id(claims["sub"]):
-        raise SessionEnded  # signed with our key, but not by us
-    return Credential(int(claims["sub"]), claims["exp"], session_id=claims["sid"])
+        credential = _named_by(get_jwt())
+    if credential is None:
+        raise SessionEnded
+    return credential
 
 
 def _api_token(request: Request) -> str | None:
