@@ -96,7 +96,7 @@ def _time(document: Document) -> datetime:
 
 def _folder_name(user_id: int, email: str) -> str:
     """Return the name of an account's folder: its e-mail, with the id where that is no safe name as it stands."""
-    safe = safe_name(f"{email}.d").removesuffix(".d")  # a name keeps its ending, and an address has none
+    safe = safe_name(email)
     return safe if safe == email else f"{safe}-{user_id}"
 
 

@@ -35,11 +35,13 @@ def clean_name(name: str) -> str:
 
 
 def safe_name(name: str, max_bytes: int = 240) -> str:
-    """Return `name` for a filesystem: at most `max_bytes` of UTF-8 with the extension intact, never hidden.
+    """Return `name` for a filesystem: at most `max_bytes` of UTF-8 with the extension, if any, intact, never hidden.
 
     240 leaves room for the `<unix ms>-` in front within the 255 bytes a filesystem allows.
     """
     stem, dot, extension = _RESERVED.sub("_", clean_name(name)).rpartition(".")
+    if not dot:
+        stem, extension = extension, ""
     room = max_bytes - len((dot + extension).encode())
     return (re.sub(r"^[\s.]+|[\s.]+$", "", stem.encode()[:room].decode(errors="ignore")) or "file") + dot + extension
 
