@@ -36,7 +36,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.config.from_mapping(settings)
     app.config.from_mapping(config.flask_settings(settings))
     app.extensions["storage"] = LocalStorage(settings["UPLOADS_DIR"], settings["MIN_FREE_BYTES"])
-    places = max(1, settings["THREADS"] - 1)  # one thread is always kept from scans
+    places = settings["THREADS"] - 1  # one thread is always kept from scans
     app.extensions["scanner"] = scanner_for(settings["SCAN_COMMAND"], settings["CLAMD_ADDRESS"], places)
     guard.prepare(app)
     telemetry.init_app(app)

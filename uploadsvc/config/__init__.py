@@ -102,7 +102,7 @@ def flask_settings(config: Mapping[str, Any]) -> dict[str, Any]:
         "JWT_ACCESS_COOKIE_NAME": "token",
         "JWT_REFRESH_COOKIE_NAME": "refresh_token",
         "JWT_REFRESH_COOKIE_PATH": "/api/auth",
-        "JWT_CSRF_IN_COOKIES": False,  # the library would make two; auth.py sets the one
+        "JWT_CSRF_IN_COOKIES": False,  # the library would make two; auth/cookies.py sets the one
         "JWT_COOKIE_SECURE": secure,
         "JWT_COOKIE_SAMESITE": "Lax",
     }

@@ -55,6 +55,11 @@ class Received(Generic[S, R]):
     files: list[ReceivedFile[S, R]]
     fields: dict[str, str]
 
+    @property
+    def size(self) -> int:
+        """Return how many bytes of content there are."""
+        return sum(file.staged.size for file in self.files)
+
     def discard(self) -> None:
         """Remove what is still staged. Idempotent."""
         for file in self.files:

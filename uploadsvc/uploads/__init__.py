@@ -68,7 +68,7 @@ def upload(filename: str = "") -> Response:
     try:
         admit(reception.check(), Scope.UPLOAD)
         received, key = reception.finish(), request.headers.get("Idempotency-Key")
-        metrics.upload_arrived(sum(file.staged.size for file in received.files), reception.seconds, reception.speed)
+        metrics.upload_arrived(received.size, reception.seconds, reception.speed)
         rows = _first_result(received, key)
         if not rows:
             _inspect(received)
@@ -102,8 +102,7 @@ def _digest(received: Received[Staged, Candidate]) -> str:
 
 def _inspect(received: Received[Staged, Candidate]) -> None:
     """Refuse what has no room, and what is not what it says or not clean, before anything is published."""
-    size = sum(file.staged.size for file in received.files)
-    g.principal.account.check_room(size, current_app.config["USER_QUOTA_BYTES"])
+    g.principal.account.check_room(received.size, current_app.config["USER_QUOTA_BYTES"])
     for file in received.files:
         file.recogniser.inspect(file.staged.open, file.staged.size)
     if scanner := current_app.extensions["scanner"]:
@@ -128,8 +127,8 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
             return first
         raise
     metrics.upload_stored("local", time.perf_counter() - began)
-    ids, size = [row["public_id"] for row in rows], sum(row["size"] for row in rows)
-    audit.tell("uploaded", documents=ids, files=len(ids), bytes=size)
+    ids = [row["public_id"] for row in rows]
+    audit.tell("uploaded", documents=ids, files=len(ids), bytes=received.size)
     return rows
 
 
