@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from werkzeug.test import TestResponse
 from werkzeug.wsgi import FileWrapper
 
@@ -24,6 +24,7 @@ from tests.support.people import Person
 from tests.support.traces import open_files, state
 from uploadsvc.documents import disposition
 from uploadsvc.extensions import db
+from uploadsvc.models import Document
 from uploadsvc.storage import LocalStorage
 
 CONTENT = (FILES / "reportlab.pdf").read_bytes()
@@ -566,6 +567,17 @@ def test_a_link_to_a_deleted_document_never_serves_its_successor(alice: Person, 
     [successor] = alice.get("/api/documents").get_json()["documents"]
     assert successor["id"] != document["id"]
     assert fetch(alice, content_of(document)).status_code == 404
+
+
+def test_of_two_deletes_at_once_the_slower_never_hits_the_successor(alice: Person, document: dict[str, Any]) -> None:
+    """A25: between a delete's look and its act another one has deleted, and an upload got the row's number."""
+    with alice.app.app_context():
+        seen = db.session.scalars(select(Document)).one()
+        alice.delete(f"/api/documents/{document['id']}")
+        [successor] = alice.upload("report.pdf", PDF).get_json()["files"]
+        assert not seen.delete()
+    assert page(alice) == ([successor["id"]], None)
+    assert fetch(alice, content_of(successor)).data == PDF
 
 
 def test_a_document_whose_bytes_are_gone_can_be_deleted(alice: Person, document: dict[str, Any]) -> None:

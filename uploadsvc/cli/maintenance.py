@@ -84,7 +84,7 @@ def verified(gently: bool = False) -> Iterator[tuple[Document, str | None]]:
 
 def is_kept(document: Document) -> bool:
     """Tell whether the document has not been deleted since it was read."""
-    found = db.session.scalar(select(Document.id).where(Document.id == document.id))
+    found = db.session.scalar(select(Document.id).where(Document.public_id == document.public_id))
     db.session.rollback()  # holds nothing open until the next one
     return found is not None
 

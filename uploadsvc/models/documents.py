@@ -126,11 +126,14 @@ class Document(db.Model):  # type: ignore[name-defined]
             release_connection()
 
     def delete(self, session: Session | None = None) -> bool:
-        """Delete the row and commit; return False when somebody else already has. `session`: of a copy's database."""
+        """Delete the row and commit; return False when somebody else already has. `session`: of a copy's database.
+
+        It is found by its public id: SQLite gives the number of the newest row, once that is gone, to the next one.
+        """
         session = session or db.session()
         if self.idempotency_key:
             self._pass_on_fields(session)
-        deleted = session.execute(delete(Document).where(Document.id == self.id))
+        deleted = session.execute(delete(Document).where(Document.public_id == self.public_id))
         if deleted.rowcount:  # type: ignore[attr-defined]
             User.discharge(session, self.user_id, self.size)
         session.commit()
@@ -139,7 +142,7 @@ class Document(db.Model):  # type: ignore[name-defined]
     def _pass_on_fields(self, session: Session) -> None:
         """Give the text fields to the upload's next row, for a repeat of its key still tells them."""
         row = aliased(Document)
-        fields = select(row.fields).where(row.id == self.id).scalar_subquery()
+        fields = select(row.fields).where(row.public_id == self.public_id).scalar_subquery()
         others = (row.user_id == self.user_id, row.idempotency_key == self.idempotency_key, row.part > self.part)
         heir = select(row.id).where(*others).order_by(row.part).limit(1).scalar_subquery()
         passed_on = update(Document).where(Document.id == heir, fields.is_not(None)).values(fields=fields)
