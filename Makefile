@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock"
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes
 
 .PHONY: run dev venv test check bench lock clean
@@ -27,9 +28,10 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 
 lock: $(VENV)/.dev
-	$(BIN)/uv pip compile setup.cfg --quiet --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock" -o requirements.lock
-	$(BIN)/uv pip compile setup.cfg --quiet --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock" --extra test -c requirements.lock -o requirements-test.lock
-	$(BIN)/uv pip compile setup.cfg --quiet --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock" --all-extras -c requirements-test.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile setup.cfg $(LOCK) -o requirements.lock
+	$(BIN)/uv pip compile setup.cfg $(LOCK) --extra postgres --extra s3 --extra redis --extra sentry -c requirements.lock -o requirements-scaled.lock
+	$(BIN)/uv pip compile setup.cfg $(LOCK) --extra test -c requirements-scaled.lock -o requirements-test.lock
+	$(BIN)/uv pip compile setup.cfg $(LOCK) --all-extras -c requirements-test.lock -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
