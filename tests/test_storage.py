@@ -30,11 +30,11 @@ from tests.support.bodies import CONTENT_TYPE, FILES, PDF, multipart, part
 from tests.support.engines import BASE, ROOT, Live, start_live
 from tests.support.people import Person, add_user
 from tests.support.traces import open_files, state
-from uploadsvc import create_app, storage, uploads
+from uploadsvc import create_app, uploads
 from uploadsvc.errors import InsufficientStorage, StorageFailed
 from uploadsvc.extensions import db
 from uploadsvc.models import Document
-from uploadsvc.storage import LocalStorage
+from uploadsvc.storage import LocalStorage, Staged, local
 
 NOW_MS = 1_700_000_000_000
 PAGE = 4096
@@ -67,7 +67,7 @@ def stored(answer: TestResponse) -> list[dict[str, Any]]:
     return found
 
 
-def staged(local: LocalStorage, content: bytes = PDF) -> storage.Staged:
+def staged(local: LocalStorage, content: bytes = PDF) -> Staged:
     file = local.stage()
     file.write(content)
     return file
@@ -135,25 +135,25 @@ def test_a_link_with_the_final_name_is_neither_followed_nor_overwritten(
     tmp_path: Path, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """E5: publishing passes a taken name, be it a link or a file."""
-    monkeypatch.setattr(storage, "unix_ms", lambda: NOW_MS)
-    local = LocalStorage(tmp_path / "uploads", 0)
-    (local.root / "7").mkdir()
-    (local.root / "7" / f"{NOW_MS}-a.pdf").symlink_to(outside / "secret.txt")
-    (local.root / "7" / f"{NOW_MS + 1}-a.pdf").write_bytes(b"older")
-    assert local.publish(staged(local), 7, "a.pdf") == f"7/{NOW_MS + 2}-a.pdf"
-    assert (local.root / "7" / f"{NOW_MS}-a.pdf").is_symlink() and untouched(outside)
-    assert (local.root / "7" / f"{NOW_MS + 1}-a.pdf").read_bytes() == b"older"
+    monkeypatch.setattr(local, "unix_ms", lambda: NOW_MS)
+    folder = LocalStorage(tmp_path / "uploads", 0)
+    (folder.root / "7").mkdir()
+    (folder.root / "7" / f"{NOW_MS}-a.pdf").symlink_to(outside / "secret.txt")
+    (folder.root / "7" / f"{NOW_MS + 1}-a.pdf").write_bytes(b"older")
+    assert folder.publish(staged(folder), 7, "a.pdf") == f"7/{NOW_MS + 2}-a.pdf"
+    assert (folder.root / "7" / f"{NOW_MS}-a.pdf").is_symlink() and untouched(outside)
+    assert (folder.root / "7" / f"{NOW_MS + 1}-a.pdf").read_bytes() == b"older"
 
 
 def test_a_link_with_the_staged_name_is_neither_followed_nor_overwritten(
     tmp_path: Path, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """E5: even a guessed staging name cannot be prepared."""
-    monkeypatch.setattr(storage.secrets, "token_hex", lambda _: "guessed")
-    local = LocalStorage(tmp_path / "uploads", 0)
-    (local.staging / "guessed.part").symlink_to(outside / "secret.txt")
+    monkeypatch.setattr(local.secrets, "token_hex", lambda _: "guessed")
+    folder = LocalStorage(tmp_path / "uploads", 0)
+    (folder.staging / "guessed.part").symlink_to(outside / "secret.txt")
     with pytest.raises(StorageFailed):
-        local.stage()
+        folder.stage()
     assert untouched(outside)
 
 
@@ -636,7 +636,7 @@ def test_the_hash_does_not_depend_on_the_pieces(step: int, tmp_path: Path) -> No
 
 def test_five_equal_names_in_one_millisecond_give_five_files(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """H12: a clock that stands still makes no two names equal and overwrites nothing."""
-    monkeypatch.setattr(storage, "unix_ms", lambda: NOW_MS)
+    monkeypatch.setattr(local, "unix_ms", lambda: NOW_MS)
     contents = [PDF + bytes([n]) for n in range(5)]
     found = stored(alice.send(multipart(*(part(content=content) for content in contents[:3]))))
     found += [stored(alice.upload(content=content))[0] for content in contents[3:]]
@@ -650,7 +650,7 @@ def test_a_clock_that_moves_back_keeps_names_unique_and_the_order_by_arrival(
     """H12: names come from the clock, the order from the database."""
     ids = []
     for step in range(5):
-        monkeypatch.setattr(storage, "unix_ms", lambda step=step: NOW_MS - 1000 * step)
+        monkeypatch.setattr(local, "unix_ms", lambda step=step: NOW_MS - 1000 * step)
         past = datetime(2026, 1, 1) - timedelta(seconds=step)
         monkeypatch.setattr(uploads, "now", lambda past=past: past)
         ids.append(stored(alice.upload())[0]["id"])
