@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from tests.support.engines import BASE, Live, start_live
 from tests.support.people import Person, add_user, signed_in
 from tests.support.traces import state
+from tests.support.valkey import Valkey, valkey_server
 from uploadsvc import create_app
 from uploadsvc.extensions import db
 
@@ -120,3 +121,10 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     running = start_live(tmp_path_factory.mktemp("live"))
     yield running
     running.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Valkey]:
+    """A real Valkey, one for each process of the tests; `url()` is an empty database of it."""
+    with valkey_server() as running:
+        yield running

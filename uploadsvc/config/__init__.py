@@ -70,6 +70,8 @@ def check(config: Mapping[str, Any]) -> None:
             _stop(name, "must not lie in the folder that is served to everyone")
     if config["SENTRY_DSN"] and find_spec("sentry_sdk") is None:
         _stop("SENTRY_DSN", "needs the extra `sentry`: .venv/bin/pip install 'sentry-sdk>=2,<3'")
+    if config["REDIS_URL"] and find_spec("redis") is None:
+        _stop("REDIS_URL", "needs the extra `redis`: .venv/bin/pip install 'redis>=6,<8'")
     if not database.parent.is_dir():
         _stop("DATABASE_URL", f"names a folder that does not exist: {database.parent}")
     if config["SCAN_COMMAND"] and config["CLAMD_ADDRESS"]:
