@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
 
@@ -72,9 +72,13 @@ class Valkey:
 
     def _answers(self) -> bool:
         assert self._process is not None and self._process.poll() is None, "valkey ended at its start"
-        with suppress(redis.ConnectionError), client(f"redis://127.0.0.1:{self.port}") as connection:
-            return bool(connection.ping())
-        return False
+        try:
+            with client(f"redis://127.0.0.1:{self.port}") as connection:
+                return bool(connection.ping())
+        except redis.AuthenticationError:  # it wants a password
+            return True
+        except redis.ConnectionError:
+            return False
 
 
 def client(url: str) -> "redis.Redis":
