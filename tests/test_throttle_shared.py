@@ -2,6 +2,7 @@
 
 import json
 import socketserver
+import subprocess
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from flask import Flask
 
 from tests.support.bodies import PDF, multipart, part
 from tests.support.clock import allowance, eventually
-from tests.support.engines import Live
+from tests.support.engines import ROOT, Live
 from tests.support.people import PASSWORD, Person
 from tests.support.valkey import Valkey, client, valkey_server
 from tests.support.wire import Wire, authorization, is_refusal, upload_head
@@ -38,6 +39,10 @@ def tried(live: Live, password: str = "something-wrong", email: str = ADMIN, add
 def told(live: Live, message: str) -> int:
     """How often the log tells it."""
     return [line["message"] for line in live.lines].count(message)
+
+
+def figures(live: Live) -> str:
+    return live.request("GET", "/metrics")[2].decode()
 
 
 def exchanges(url: str) -> int:
@@ -163,10 +168,12 @@ def test_without_the_store_each_instance_goes_on_alone(start: Start, valkey: Val
     url = valkey.url()
     live = start(REDIS_URL=url)
     assert live.upload(live.login())[0] == 200
+    assert "throttle_store_up 1" in figures(live)
     with valkey.gone():
         assert live.upload(live.login())[0] == 200
         assert [tried(live) for _ in range(11)] == [401] * 10 + [429]
         assert eventually(lambda: told(live, "throttle_store_lost"))
+        assert "throttle_store_up 0" in figures(live)
     assert eventually(lambda: told(live, "throttle_store_back"))
     assert [tried(live) for _ in range(11)] == [401] * 10 + [429]
     assert keys(url, "uploadsvc:pair*")
@@ -446,7 +453,8 @@ def test_one_process_needs_no_store(start: Start) -> None:
     live = start()
     live.login()
     assert [line for line in live.lines if line["level"] != "INFO"] == []
-    assert "redis" not in (live.instance.parent / f"serve-{live.port}.log").read_text()
+    look = "import sys, uploadsvc; uploadsvc.create_app(); sys.exit('redis' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", look], cwd=ROOT, env=live.environ, check=False).returncode == 0
 
 
 def test_an_application_that_nobody_serves_keeps_no_thread(

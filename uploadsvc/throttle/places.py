@@ -19,7 +19,7 @@ _MOST_READ = 20_000  # counts of other processes
 _EXCHANGE = """
 -- Keeps the caller's counts, and returns those of all other processes: user, count, user, count...
 -- KEYS: the processes, each with its end; the caller's counts. ARGV: the caller's name, seconds for which its counts
--- are good, how many of others are read, the prefix of every process's counts; user, count, user, count...
+-- are good, after how many no further process is read, the prefix of every process's counts; user, count, user, count...
 local name, lease, most, prefix = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local now = tonumber(redis.call('time')[1])
 redis.call('del', KEYS[2])
@@ -31,14 +31,12 @@ if #ARGV > 4 then
     redis.call('zadd', KEYS[1], now + lease, name)
     redis.call('expire', KEYS[1], 2 * lease)
 end
-local counts = {}
+local counts, length = {}, 0
 for _, other in ipairs(redis.call('zrange', KEYS[1], 0, -1)) do
-    if other ~= name then
+    if other ~= name and length < most then
         for _, value in ipairs(redis.call('hgetall', prefix .. other)) do
-            if #counts >= most then
-                return counts
-            end
-            counts[#counts + 1] = tonumber(value)
+            length = length + 1
+            counts[length] = tonumber(value)
         end
     end
 end
