@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -19,7 +20,7 @@ from tests.support.bodies import PDF, multipart, part
 from tests.support.clock import allowance, eventually
 from tests.support.engines import ROOT, Live
 from tests.support.people import PASSWORD, Person
-from tests.support.valkey import Valkey, client, valkey_server
+from tests.support.valkey import Valkey, client, tls_in_front, valkey_server
 from tests.support.wire import Wire, authorization, is_refusal, upload_head
 from uploadsvc import config
 from uploadsvc.throttle import LoginThrottle, Store
@@ -289,6 +290,17 @@ def reason(live: Live) -> str:
     return str(line["reason"])
 
 
+def test_tls_is_spoken_where_it_is_asked_for(start: Start, valkey: Valkey, tmp_path: Path) -> None:
+    """rediss: with the authority that is named; a certificate of nobody's is refused, and the log says so."""
+    with tls_in_front(valkey, tmp_path) as port:
+        url = valkey.url()
+        address = f"rediss://127.0.0.1:{port}/{url.rpartition('/')[2]}"
+        assert "CERTIFICATE_VERIFY_FAILED" in reason(start(REDIS_URL=address))
+        assert keys(url) == []
+        assert start(REDIS_URL=f"{address}?ssl_ca_certs={tmp_path}/fullchain.pem").login()
+        assert keys(url, "uploadsvc:known*")
+
+
 def test_a_wrong_password_is_told_and_a_right_one_is_not(start: Start) -> None:
     """It stands in no line of the log, and signing in works either way."""
     with valkey_server("--requirepass", SECRET) as locked:
@@ -421,6 +433,14 @@ def test_an_address_of_a_store_is_taken(make_app: Callable[..., Flask], url: str
     before = threading.active_count()
     assert make_app(REDIS_URL=url).config["REDIS_URL"] == url
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("scheme", ["unix", "redis+unix"])
+def test_a_unix_socket_is_reached(make_app: Callable[..., Flask], valkey: Valkey, alice: Person, scheme: str) -> None:
+    """Under either name, in the database that is named."""
+    url = valkey.socket_url()
+    assert Person(make_app(REDIS_URL=url.replace("unix", scheme, 1)), alice.email).login()
+    assert keys(url, "uploadsvc:known*")
 
 
 @pytest.mark.parametrize("url", BAD)

@@ -4,10 +4,14 @@ import importlib.util
 import os
 import shutil
 import signal
+import socket
+import socketserver
+import ssl
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import cycle
 from pathlib import Path
 
@@ -16,6 +20,7 @@ import redis
 
 from tests.support.clock import eventually
 from tests.support.engines import PROGRAMS, free_port
+from tests.support.proxies import certificate
 
 _DATABASES = 1024
 
@@ -51,6 +56,10 @@ class Valkey:
             self._process.wait()
             self._process = None
 
+    def socket_url(self) -> str:
+        """The same by its Unix socket."""
+        return f"unix://{self.socket}?db={self.url().rpartition('/')[2]}"
+
     @contextmanager
     def gone(self) -> Iterator[None]:
         """Within this it is not there; afterwards it is, and empty."""
@@ -84,6 +93,43 @@ class Valkey:
 def client(url: str) -> "redis.Redis":
     """A connection of the test's own; used as a context it is closed behind it."""
     return redis.Redis.from_url(url, decode_responses=True, socket_timeout=10)
+
+
+@contextmanager
+def tls_in_front(server: Valkey, folder: Path) -> Iterator[int]:
+    """The port at which TLS is spoken before `server`, which the wheel cannot; the authority is fullchain.pem."""
+    certificate(folder)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "fullchain.pem", folder / "privkey.pem")
+
+    class Relay(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with (
+                suppress(OSError),
+                socket.create_connection(("127.0.0.1", server.port)) as behind,
+                context.wrap_socket(self.request, server_side=True) as before,
+            ):
+                back = threading.Thread(target=_carry, args=(behind, before))
+                back.start()
+                _carry(before, behind)
+                behind.shutdown(socket.SHUT_RDWR)
+                back.join()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Relay) as relay:
+        relay.daemon_threads = True
+        turning = threading.Thread(target=relay.serve_forever, args=(0.05,))
+        turning.start()
+        try:
+            yield relay.server_address[1]
+        finally:
+            relay.shutdown()
+            turning.join()
+
+
+def _carry(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from .store import PREFIX, Store
 
 _EVERY = 0.5  # seconds between two exchanges of the counts
 _LEASE = 5  # seconds for which what a process told counts: one that was killed holds nobody's places for longer
+_LAST_WAIT = 2.0  # seconds for the last exchange, which frees the places of this process at once
 _MOST_TOLD = 2000  # accounts, more than a process has connections
 _MOST_READ = 20_000  # counts of other processes
 _EXCHANGE = """
@@ -88,7 +89,7 @@ class OpenUploads:
             yield
         finally:
             ended.set()
-            thread.join()  # what it waits for has its limits
+            thread.join(_LAST_WAIT)
 
     def _share(self, store: Store, ended: threading.Event) -> None:
         exchange = _Exchange(store)

@@ -58,8 +58,7 @@ class Store:
         try:
             self.windows.incr("probe", 60)  # a write by a script, as all are: a full or a read-only one answers pings
             while self._owed:
-                self._owed[0]()
-                self._owed.popleft()
+                self._owed.popleft()()  # one that fails is forgotten, lest it stand in the way for ever
         except Exception:  # for the reasons above
             return False
         with self._lock:
@@ -96,13 +95,10 @@ def _connections(url: str) -> "ConnectionPool":
     from redis.backoff import NoBackoff  # noqa: PLC0415
     from redis.retry import Retry  # noqa: PLC0415
 
-    return ConnectionPool.from_url(
-        url,
-        socket_timeout=_PATIENCE,
-        socket_connect_timeout=_PATIENCE,
-        socket_keepalive=True,
-        retry=Retry(NoBackoff(), 0),
-    )
+    options: dict[str, Any] = {"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE}
+    if not url.startswith("unix:"):
+        options["socket_keepalive"] = True
+    return ConnectionPool.from_url(url, retry=Retry(NoBackoff(), 0), **options)
 
 
 def _look_for(reference: "weakref.ref[Store]") -> None:
