@@ -182,7 +182,7 @@ def test_without_the_store_each_instance_goes_on_alone(start: Start, valkey: Val
     assert [line for line in live.lines if line["level"] == "ERROR"] == []
 
 
-def test_a_store_that_hangs_holds_up_one_try_and_no_more(start: Start, valkey: Valkey) -> None:
+def test_a_store_that_hangs_is_waited_for_once(start: Start, valkey: Valkey) -> None:
     """P9: it accepts connections and says nothing. Others are answered meanwhile, and later tries wait for nothing."""
     live = start(REDIS_URL=valkey.url())
     alice = live.login()
