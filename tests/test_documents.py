@@ -555,7 +555,7 @@ def test_a_hostile_address_is_404(path: str, live: Live) -> None:
 def test_a_deleted_document_is_gone_everywhere(alice: Person, document: dict[str, Any]) -> None:
     assert alice.delete(f"/api/documents/{document['id']}").get_json() == {"ok": True}
     after = state(alice.app)
-    assert (after["tree"], after["rows"]) == ([(".staging", 0), ("1", 0)], (0, 0))
+    assert (after["files"], after["rows"], after["used"]) == ({}, 0, 0)
     for method, path in (("GET", ""), ("GET", "/content"), ("DELETE", "")):
         assert fetch(alice, f"/api/documents/{document['id']}{path}", method).status_code == 404
 

@@ -16,6 +16,7 @@ from flask import Flask
 
 from tests.support.bodies import CONTENT_TYPE, PDF, multipart, part
 from tests.support.people import PASSWORD, Person, add_user
+from tests.support.stack import content
 from uploadsvc import config, uploads
 
 TELLTALE = "telltale"
@@ -108,8 +109,7 @@ def test_an_error_told_before_the_body_is_read_leaves_the_body_alone(
     app.before_request(lambda: logging.getLogger("uploadsvc.server").warning("no error"))
     alice = alice_of(app)
     [file] = alice.upload(content=PDF + b"x" * 100_000).get_json()["files"]
-    stored = app.config["UPLOADS_DIR"] / file["savedTo"].removeprefix("/uploads/")
-    assert stored.read_bytes() == PDF + b"x" * 100_000
+    assert content(app, file["savedTo"]) == PDF + b"x" * 100_000
     assert [event["message"] for event in events(envelopes)] == ["out_of_descriptors"] * 2
 
 
