@@ -1,4 +1,7 @@
-"""Fixtures: an application and a real server, each on its own SQLite file and folder; Alice owns, Bob is a stranger."""
+"""Fixtures: an application and a real server, each on its own database and storage; Alice owns, Bob is a stranger.
+
+They are a SQLite file and a folder, and with `pytest --scaled` PostgreSQL, S3 and Redis.
+"""
 
 import io
 import logging
@@ -14,11 +17,37 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.support import engines
 from tests.support.engines import BASE, Live, start_live
 from tests.support.people import Person, add_user, signed_in
 from tests.support.traces import state
 from uploadsvc import create_app
 from uploadsvc.extensions import db
+
+scaled = pytest.StashKey[Any]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--scaled", action="store_true", help="on PostgreSQL, S3 and Redis")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("scaled"):
+        from tests.support.scaled import Scaled
+
+        config.stash[scaled] = Scaled()
+        engines.given_by_run = config.stash[scaled].settings
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if scaled in config.stash:
+        config.stash[scaled].close()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if scaled in config.stash:
+        items[:], left_out = config.stash[scaled].sorted_out(items)
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(scope="session")
@@ -33,16 +62,24 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def make_app(tmp_path: Path, schema: Path) -> Iterator[Callable[..., Flask]]:
-    """Make applications with settings of one's own, on one database and one folder."""
+def instance(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[Path]:
+    """The instance folder of a test's services; what the run gave for it is taken back afterwards."""
+    yield tmp_path / "instance"
+    if scaled in pytestconfig.stash:
+        pytestconfig.stash[scaled].forget(tmp_path / "instance")
+
+
+@pytest.fixture
+def make_app(instance: Path, schema: Path) -> Iterator[Callable[..., Flask]]:
+    """Make applications with settings of one's own, on one database and one storage."""
     made: list[Flask] = []
 
     def make(**overrides: Any) -> Flask:
-        instance = tmp_path / "instance"
         instance.mkdir(exist_ok=True)
-        if not (instance / "app.db").exists():
+        given = engines.given_by_run(instance)
+        if not given and not (instance / "app.db").exists():
             shutil.copy(schema, instance / "app.db")
-        made.append(create_app(BASE | {"INSTANCE_PATH": str(instance)} | overrides))
+        made.append(create_app(BASE | {"INSTANCE_PATH": str(instance)} | given | overrides))
         return made[-1]
 
     yield make
@@ -101,12 +138,12 @@ def unchanged(app: Flask) -> Callable[[], Any]:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Live]]:
+def start(instance: Path) -> Iterator[Callable[..., Live]]:
     """Start real servers; all are killed after the test."""
     started: list[Live] = []
 
     def begin(**environ: str) -> Live:
-        started.append(start_live(tmp_path, **environ))
+        started.append(start_live(instance.parent, **environ))
         return started[-1]
 
     yield begin
