@@ -30,7 +30,7 @@ BASE = {"BCRYPT_ROUNDS": 4, "MIN_FREE_BYTES": 0, "JWT_SECRET": "tests-only-secre
 
 
 def on_its_own(_instance: Path) -> dict[str, str]:
-    """What a run gives the services of an instance folder beside their own settings: SQLite and a folder need nothing."""
+    """What a run gives the services of an instance folder beside their settings: SQLite and a folder need nothing."""
     return {}
 
 

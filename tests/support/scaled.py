@@ -41,7 +41,7 @@ LEFT_OUT = {
 
 
 class Scaled:
-    """The engines of one run, each started when it is first needed; each instance folder has its database and bucket."""
+    """The engines of one run, each started at its first use; each instance folder has its own database and bucket."""
 
     def __init__(self) -> None:
         self._held = ExitStack()
