@@ -7,8 +7,9 @@ from pathlib import Path
 
 import flask_migrate
 import pytest
+from alembic.script import ScriptDirectory
 
-from tests.support.engines import BASE
+from tests.support.engines import BASE, ROOT
 from tests.support.postgres import Postgres, name_of, start_postgres
 from tests.support.s3 import Store
 from tests.support.valkey import Valkey, valkey_server
@@ -40,24 +41,29 @@ LEFT_OUT = {
 }
 
 
+_OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+_TABLES = ", ".join(table.name for table in db.metadata.sorted_tables)
+_HEAD = ScriptDirectory(str(ROOT / "migrations")).get_current_head()
+
+
 class Scaled:
     """The engines of one run, each started at its first use; each instance folder has its own database and bucket."""
 
     def __init__(self) -> None:
         self._held = ExitStack()
         self._given: dict[Path, dict[str, str]] = {}
+        self._free: list[dict[str, str]] = []
 
     def settings(self, instance: Path) -> dict[str, str]:
-        """The settings of the services in one instance folder; their database is migrated already."""
+        """The settings of the services in one instance folder; their database is migrated, and their bucket empty."""
         if instance not in self._given:
-            url = self.postgres.create(self._template)
-            self._given[instance] = {"DATABASE_URL": url, "REDIS_URL": self.valkey.url(), **self._bucket()}
+            self._given[instance] = self._emptied() if self._free else self._made()
         return self._given[instance]
 
     def forget(self, instance: Path) -> None:
-        """Drop the database of an instance folder that is not used any more."""
+        """Let the next instance folder have what this one had: to make it anew would take longer than most tests."""
         if given := self._given.pop(instance, None):
-            self.postgres.drop(given["DATABASE_URL"])
+            self._free.append(given)
 
     @staticmethod
     def sorted_out(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
@@ -98,8 +104,19 @@ class Scaled:
                 db.engine.dispose()
         return name_of(url)
 
-    def _bucket(self) -> dict[str, str]:
-        return self.store.environ(self.store.bucket())
+    def _made(self) -> dict[str, str]:
+        url = self.postgres.create(self._template)
+        return {"DATABASE_URL": url, "REDIS_URL": self.valkey.url(), **self.store.environ(self.store.bucket())}
+
+    def _emptied(self) -> dict[str, str]:
+        given = self._free.pop()
+        with self.postgres.connect(given["DATABASE_URL"]) as connection:
+            connection.execute(f"SELECT pg_terminate_backend(pid) {_OTHERS}")
+            if connection.execute("SELECT version_num FROM alembic_version").fetchall() != [(_HEAD,)]:
+                return self._made()
+            connection.execute(f"TRUNCATE {_TABLES} RESTART IDENTITY")
+        self.store.empty(given["AWS_BUCKET"])
+        return given | {"REDIS_URL": self.valkey.url()}
 
 
 def _names(item: pytest.Item) -> set[str]:
