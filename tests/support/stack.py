@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy import Connection, NullPool, create_engine, text
 
 from tests.support.engines import Live
+from uploadsvc.extensions import db
 from uploadsvc.storage import LocalStorage
 
 Place = Flask | Live
@@ -27,6 +28,13 @@ def rows(place: Place, query: str, **values: Any) -> list[tuple[Any, ...]]:
     """What a query finds."""
     with tables(place) as connection:
         return [tuple(row) for row in connection.execute(text(query), values)]
+
+
+def everything(place: Place) -> bytes:
+    """Every row of every table, as text."""
+    with tables(place) as connection:
+        found = [connection.execute(text(f"SELECT * FROM {table}")).all() for table in db.metadata.tables]
+    return repr(found).encode()
 
 
 def change(place: Place, statement: str, **values: Any) -> None:
