@@ -64,16 +64,27 @@ def check(config: Mapping[str, Any]) -> None:
     secret = config["JWT_SECRET"]
     if len(secret.encode()) < _MIN_SECRET_BYTES or secret in _SAMPLE_SECRETS or len(set(secret)) == 1:
         _stop("JWT_SECRET", f"must be at least {_MIN_SECRET_BYTES} random bytes; leave it empty to have one made")
-    database = Path(config["DATABASE_URL"].removeprefix("sqlite:///")).resolve()
-    for name, path in (*((n, config[n]) for n in ("UPLOADS_DIR", "INSTANCE_PATH")), ("DATABASE_URL", database)):
+    paths = {name: config[name] for name in ("UPLOADS_DIR", "INSTANCE_PATH")}
+    if config["DATABASE_URL"].startswith("postgresql"):
+        _check_driver()
+    else:
+        paths["DATABASE_URL"] = Path(config["DATABASE_URL"].removeprefix("sqlite:///")).resolve()
+    for name, path in paths.items():
         if path.is_relative_to(ROOT / "web"):
             _stop(name, "must not lie in the folder that is served to everyone")
     if config["SENTRY_DSN"] and find_spec("sentry_sdk") is None:
         _stop("SENTRY_DSN", "needs the extra `sentry`: .venv/bin/pip install 'sentry-sdk>=2,<3'")
-    if not database.parent.is_dir():
-        _stop("DATABASE_URL", f"names a folder that does not exist: {database.parent}")
+    if "DATABASE_URL" in paths and not paths["DATABASE_URL"].parent.is_dir():
+        _stop("DATABASE_URL", f"names a folder that does not exist: {paths['DATABASE_URL'].parent}")
     if config["SCAN_COMMAND"] and config["CLAMD_ADDRESS"]:
         _stop("SCAN_COMMAND", "and CLAMD_ADDRESS are both set: choose one of the scanners")
+
+
+def _check_driver() -> None:
+    try:
+        import psycopg  # noqa: F401, PLC0415 - an extra, which is there without libpq, too
+    except ImportError:
+        _stop("DATABASE_URL", "needs the extra `postgres`: .venv/bin/pip install 'psycopg[binary]>=3.2,<4'")
 
 
 def worker_environment(metrics_folder: Path) -> dict[str, str]:
