@@ -1,14 +1,11 @@
 """PostgreSQL in the place of SQLite: what is different with it (issue 9)."""
 
-import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from flask import Flask
 
-from tests.support.people import Person, add_user
-from tests.support.postgres import Postgres
+from tests.support.people import Person
 
 
 @pytest.fixture

