@@ -20,6 +20,7 @@ from flask.testing import FlaskClient
 from tests.support import engines
 from tests.support.engines import BASE, Live, start_live
 from tests.support.people import Person, add_user, signed_in
+from tests.support.postgres import Postgres, name_of, start_postgres
 from tests.support.traces import state
 from uploadsvc import create_app
 from uploadsvc.extensions import db
@@ -149,6 +150,36 @@ def start(instance: Path) -> Iterator[Callable[..., Live]]:
     yield begin
     for live in started:
         live.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server, whose database `migrated` is there to be copied."""
+    server = start_postgres()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of an empty, migrated PostgreSQL database to copy."""
+    url = postgres.create()
+    app = create_app(BASE | {"INSTANCE_PATH": str(tmp_path_factory.mktemp("migrated")), "DATABASE_URL": url})
+    with app.app_context():
+        flask_migrate.upgrade()
+        db.engine.dispose()
+    yield name_of(url)
+    postgres.drop(url)
+
+
+@pytest.fixture
+def database_url(postgres: Postgres, migrated: str) -> Iterator[str]:
+    """The URL of an empty, migrated PostgreSQL database of the test's own."""
+    url = postgres.create(migrated)
+    yield url
+    postgres.drop(url)
 
 
 @pytest.fixture(scope="module")

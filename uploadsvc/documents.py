@@ -7,7 +7,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, current_app, g, jsonify, request, send_file
 
 from . import audit
-from .credentials import seal, unseal
+from .credentials import is_id, seal, unseal
 from .errors import BadRequest, NotFound, StorageFailed
 from .extensions import db
 from .models import Document
@@ -124,6 +124,8 @@ def _range_counts(document: Document) -> bool:
 
 def own_document_or_404(public_id: str) -> Document:
     """Return the signed-in user's document; somebody else's is not found."""
+    if not is_id(public_id):
+        raise NotFound(_NO_DOCUMENT)
     document: Document | None = db.session.scalar(
         Document.owned(g.principal.user_id).where(Document.public_id == public_id)
     )

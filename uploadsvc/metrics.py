@@ -92,7 +92,7 @@ def _active_users() -> Metric:
 
 
 def _scalar(query: Select[Any]) -> int:
-    return connection().scalar(query) or 0
+    return int(connection().scalar(query) or 0)  # a sum of large numbers is a Decimal of PostgreSQL's
 
 
 def _admit(token: str) -> None:

@@ -38,7 +38,7 @@ def verify() -> None:
     """Compare every row with its bytes, and what accounts keep with their documents; exit 1 when anything is wrong."""
     set_up()
     checked = damaged = 0
-    with progress("Verifying", db.session.scalar(select(func.sum(Document.size))) or 0) as advance:
+    with progress("Verifying", int(db.session.scalar(select(func.sum(Document.size))) or 0)) as advance:
         for document, fault in verified():
             checked += 1
             if fault:

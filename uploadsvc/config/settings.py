@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
 ROOT = Path(__file__).resolve().parent.parent.parent
+_POSTGRES_SCHEMES = {"postgres", "postgresql", "postgresql+psycopg"}
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -79,10 +83,20 @@ def _token(text: str) -> str:
     return text
 
 
-def _sqlite(text: str) -> str:
-    if (text and not re.match(r"sqlite:///.", text)) or ":memory:" in text:
-        raise ValueError("must be sqlite:/// and the path of a file")
-    return text
+def _database(text: str) -> str:
+    """Return the address of SQLite's file, or of a PostgreSQL database with its driver; it may hold a password."""
+    if not text.startswith("postgres"):
+        if (text and not re.match(r"sqlite:///.", text)) or ":memory:" in text:
+            raise ValueError("must be sqlite:/// and the path of a file, or postgresql://USER:PASSWORD@HOST/DATABASE")
+        return text
+    try:
+        host = make_url(text).host or ""
+    except (ArgumentError, ValueError):  # a driver that is none, a port that is no number: perhaps half a password
+        host = "@"
+    scheme, _, rest = text.partition("://")
+    if scheme not in _POSTGRES_SCHEMES or rest.count("@") > 1 or not re.fullmatch(r"[\w.:-]*", host):
+        raise ValueError("must be postgresql://USER:PASSWORD@HOST/DATABASE, with / as %2F and @ as %40 in the password")
+    return f"postgresql+psycopg://{rest}"
 
 
 def _command(text: str) -> list[str]:
@@ -116,7 +130,7 @@ SETTINGS = (
     Setting("HOST", "127.0.0.1", str, "the address to listen on; open it up only behind a firewall or a proxy"),
     Setting("PORT", "4000", _whole(0, 65535), "the port to listen on"),
     Setting("INSTANCE_PATH", str(ROOT / "instance"), _path, "everything the service writes lies below it"),
-    Setting("DATABASE_URL", "", _sqlite, "where the tables lie; default: app.db in the instance folder"),
+    Setting("DATABASE_URL", "", _database, "where the tables lie; default: app.db in the instance folder"),
     Setting("UPLOADS_DIR", "", _path, "where the files lie; default: uploads in the instance folder"),
     Setting("JWT_SECRET", "", str, "signs sessions and API tokens; default: made once in the instance folder"),
     Setting("FRONTEND_URL", "", _list(_origin), "origins of clients served elsewhere; empty: no CORS at all"),

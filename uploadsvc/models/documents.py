@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Text,
     bindparam,
+    cast,
     delete,
     func,
     insert,
@@ -21,9 +22,11 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from ..credentials import new_id
+from ..errors import OutcomeUnknown
 from ..extensions import Prepared, connection, db, release_connection
 from .accounts import User
 from .clock import now, rfc3339
@@ -95,7 +98,7 @@ class Document(db.Model):  # type: ignore[name-defined]
     @classmethod
     def miscounted(cls) -> list[tuple[int, int, int]]:
         """Return the id of each account whose used_bytes are wrong, with these and with what its documents have."""
-        kept = func.coalesce(func.sum(cls.size), 0).label("kept")
+        kept = cast(func.coalesce(func.sum(cls.size), 0), BigInteger).label("kept")
         query = select(User.id, User.used_bytes, kept).outerjoin(cls, cls.user_id == User.id).group_by(User.id)
         wrong = db.session.execute(query.having(User.used_bytes != kept).order_by(User.id))
         return [(row.id, row.used_bytes, row.kept) for row in wrong]
@@ -113,7 +116,7 @@ class Document(db.Model):  # type: ignore[name-defined]
 
     @staticmethod
     def store(rows: list[Row], quota: int) -> None:
-        """Insert one upload's rows within the owner's quota and commit; raise QuotaExceeded.
+        """Insert one upload's rows within the owner's quota and commit; raise QuotaExceeded, OutcomeUnknown.
 
         `quota`, in bytes, is that of accounts without one of their own; 0 is none. It is plain SQL, for the unit of
         work costs three times as much.
@@ -121,7 +124,7 @@ class Document(db.Model):  # type: ignore[name-defined]
         try:
             _INSERT.execute(*rows)  # first, for a repeated key is that, whatever the quota says
             User.charge(rows[0]["user_id"], sum(row["size"] for row in rows), quota)
-            connection().commit()
+            _commit()
         finally:
             release_connection()
 
@@ -176,5 +179,15 @@ class Document(db.Model):  # type: ignore[name-defined]
         }
 
 
+def _commit() -> None:
+    """Commit; raise OutcomeUnknown when the connection broke meanwhile, for PostgreSQL may have had the COMMIT."""
+    try:
+        connection().commit()
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise OutcomeUnknown from error
+        raise
+
+
 _COLUMNS = [column.name for column in Document.__table__.columns if column.name != "id"]
-_INSERT = Prepared(insert(Document.__table__).values({name: bindparam(name) for name in _COLUMNS}))
+_INSERT = Prepared(insert(Document.__table__).inline().values({name: bindparam(name) for name in _COLUMNS}))

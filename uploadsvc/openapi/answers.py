@@ -24,7 +24,7 @@ _REFUSALS = {
     431: "The headers are too long.",
     500: "A fault of the server's.",
     501: "A method or a transfer coding that the server does not know.",
-    503: "Not now. Nothing was changed; try again.",
+    503: "Not now; try again. Nothing was changed, unless the sentence leaves it open.",
     507: "No room, on the disk or in the account.",
 }
 _MORE_HEADERS = {

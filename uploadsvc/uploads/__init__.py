@@ -9,7 +9,7 @@ from werkzeug.routing import BaseConverter
 
 from .. import audit
 from ..credentials import new_id
-from ..errors import ClientClosedRequest, IdempotencyMismatch, UnsupportedType, answer_http
+from ..errors import ClientClosedRequest, IdempotencyMismatch, OutcomeUnknown, UnsupportedType, answer_http
 from ..extensions import db
 from ..filetypes import TYPES, Candidate, safe_name
 from ..intake import Received
@@ -110,7 +110,10 @@ def _inspect(received: Received[Staged, Candidate]) -> None:
 
 
 def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
-    """Publish the files and commit their rows; after any failure neither is left."""
+    """Publish the files and commit their rows; after any failure neither is left.
+
+    Where nobody knows whether the rows are there the files stay, for a row has its bytes; the sweep removes the others.
+    """
     storage, published, user_id = _storage(), [], g.principal.user_id
     began = time.perf_counter()
     try:
@@ -119,6 +122,8 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
             _still_wanted()
         rows = _rows(received, published, key)
         Document.store(rows, current_app.config["USER_QUOTA_BYTES"])
+    except OutcomeUnknown:
+        raise
     except BaseException as error:
         db.session.rollback()
         for path in published:
