@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from flask.testing import FlaskClient
 
 from tests.support.engines import BASE, Live, start_live
 from tests.support.people import Person, add_user, signed_in
+from tests.support.s3 import Store, lacking
 from tests.support.traces import state
 from uploadsvc import create_app
 from uploadsvc.extensions import db
@@ -120,3 +122,15 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     running = start_live(tmp_path_factory.mktemp("live"))
     yield running
     running.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A real S3 server for all the tests of this process; each takes a bucket of its own."""
+    if reason := lacking():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    server = Store(tmp_path_factory.mktemp("s3"))
+    try:
+        yield server.start()
+    finally:
+        server.kill()

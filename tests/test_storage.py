@@ -34,7 +34,7 @@ from uploadsvc import create_app, uploads
 from uploadsvc.errors import InsufficientStorage, StorageFailed
 from uploadsvc.extensions import db
 from uploadsvc.models import Document
-from uploadsvc.storage import LocalStorage, Staged, local
+from uploadsvc.storage import LocalStorage, Staged, local, staging
 
 NOW_MS = 1_700_000_000_000
 PAGE = 4096
@@ -149,7 +149,7 @@ def test_a_link_with_the_staged_name_is_neither_followed_nor_overwritten(
     tmp_path: Path, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """E5: even a guessed staging name cannot be prepared."""
-    monkeypatch.setattr(local.secrets, "token_hex", lambda _: "guessed")
+    monkeypatch.setattr(staging.secrets, "token_hex", lambda _: "guessed")
     folder = LocalStorage(tmp_path / "uploads", 0)
     (folder.staging / "guessed.part").symlink_to(outside / "secret.txt")
     with pytest.raises(StorageFailed):

@@ -21,7 +21,7 @@ from .errors import Unauthorized
 from .extensions import connection
 from .guard import PROXIED, is_proxied
 from .models import ApiToken, Document, Session, User, now
-from .storage import LocalStorage
+from .storage import Storage
 from .telemetry.metrics import CONTENT_TYPE, exposition
 
 bp = Blueprint("metrics", __name__)
@@ -49,7 +49,7 @@ def metrics() -> Response:
 class Facts(Collector):
     """What the database and the disk know: asked by a scrape, and no more often than every 30 seconds."""
 
-    def __init__(self, storage: LocalStorage) -> None:
+    def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._lock = threading.Lock()
         self._asked = float("-inf")
