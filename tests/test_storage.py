@@ -30,11 +30,12 @@ from tests.support.bodies import CONTENT_TYPE, FILES, PDF, multipart, part
 from tests.support.engines import BASE, ROOT, Live, start_live
 from tests.support.people import Person, add_user
 from tests.support.traces import open_files, state
-from uploadsvc import create_app, uploads
+from uploadsvc import create_app
 from uploadsvc.errors import InsufficientStorage, StorageFailed
 from uploadsvc.extensions import db
 from uploadsvc.models import Document
 from uploadsvc.storage import LocalStorage, Staged, local, staging
+from uploadsvc.uploads import publication
 
 NOW_MS = 1_700_000_000_000
 PAGE = 4096
@@ -652,7 +653,7 @@ def test_a_clock_that_moves_back_keeps_names_unique_and_the_order_by_arrival(
     for step in range(5):
         monkeypatch.setattr(local, "unix_ms", lambda step=step: NOW_MS - 1000 * step)
         past = datetime(2026, 1, 1) - timedelta(seconds=step)
-        monkeypatch.setattr(uploads, "now", lambda past=past: past)
+        monkeypatch.setattr(publication, "now", lambda past=past: past)
         ids.append(stored(alice.upload())[0]["id"])
     assert [d["id"] for d in alice.get("/api/documents").get_json()["documents"]] == ids[::-1]
     assert len(files(alice.app)) == 5

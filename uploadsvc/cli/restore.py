@@ -76,9 +76,8 @@ def _refuse_strangers(target: Storage, snapshot: Snapshot) -> None:
     known = cache(snapshot.paths)
     for path in target.paths():
         if path not in known(int(path.partition("/")[0])):
-            raise click.ClickException(
-                f"The storage holds files that are not in the backup, such as {path}."
-            )
+            place = "AWS_BUCKET" if current_app.config["AWS_BUCKET"] else "UPLOADS_DIR"
+            raise click.ClickException(f"{place} holds files that are not in the backup, such as {path}.")
 
 
 def _bring_back(source: LocalStorage, target: Storage, snapshot: Snapshot, undo: ExitStack) -> list[Document]:
