@@ -17,6 +17,7 @@ from flask import Flask
 from tests.support.bodies import CONTENT_TYPE, PDF, multipart, part
 from tests.support.people import PASSWORD, Person, add_user
 from uploadsvc import config
+from uploadsvc.uploads import publication
 
 TELLTALE = "telltale"
 CSRF, AGENT, NOTE = "csrf-of-alice", "agent-of-alice", "a field of Alice's"
