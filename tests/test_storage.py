@@ -31,11 +31,12 @@ from tests.support.clock import eventually
 from tests.support.engines import BASE, ROOT, Live, start_live
 from tests.support.people import Person, add_user
 from tests.support.traces import open_files, state
-from uploadsvc import create_app, uploads
+from uploadsvc import create_app
 from uploadsvc.errors import InsufficientStorage, StorageFailed
 from uploadsvc.extensions import db
 from uploadsvc.models import Document
-from uploadsvc.storage import LocalStorage, Staged, local
+from uploadsvc.storage import LocalStorage, Staged, local, staging
+from uploadsvc.uploads import publication
 
 NOW_MS = 1_700_000_000_000
 PAGE = 4096
@@ -150,7 +151,7 @@ def test_a_link_with_the_staged_name_is_neither_followed_nor_overwritten(
     tmp_path: Path, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """E5: even a guessed staging name cannot be prepared."""
-    monkeypatch.setattr(local.secrets, "token_hex", lambda _: "guessed")
+    monkeypatch.setattr(staging.secrets, "token_hex", lambda _: "guessed")
     folder = LocalStorage(tmp_path / "uploads", 0)
     (folder.staging / "guessed.part").symlink_to(outside / "secret.txt")
     with pytest.raises(StorageFailed):
@@ -647,7 +648,7 @@ def test_a_clock_that_moves_back_keeps_names_unique_and_the_order_by_arrival(
     for step in range(5):
         monkeypatch.setattr(local, "unix_ms", lambda step=step: NOW_MS - 1000 * step)
         past = datetime(2026, 1, 1) - timedelta(seconds=step)
-        monkeypatch.setattr(uploads, "now", lambda past=past: past)
+        monkeypatch.setattr(publication, "now", lambda past=past: past)
         ids.append(stored(alice.upload())[0]["id"])
     assert [d["id"] for d in alice.get("/api/documents").get_json()["documents"]] == ids[::-1]
     assert len(files(alice.app)) == 5

@@ -20,8 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from .errors import Unauthorized
 from .extensions import connection
 from .guard import PROXIED, is_proxied
-from .models import ApiToken, Document, Session, User, now
-from .storage import LocalStorage
+from .models import KEPT, ApiToken, Document, Session, User, now
+from .storage import Storage
 from .telemetry.metrics import CONTENT_TYPE, exposition
 
 bp = Blueprint("metrics", __name__)
@@ -49,7 +49,7 @@ def metrics() -> Response:
 class Facts(Collector):
     """What the database and the disk know: asked by a scrape, and no more often than every 30 seconds."""
 
-    def __init__(self, storage: LocalStorage) -> None:
+    def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._lock = threading.Lock()
         self._asked = float("-inf")
@@ -65,7 +65,7 @@ class Facts(Collector):
     def _ask(self) -> list[Metric]:
         try:
             return [
-                _gauge("documents", "Documents that are kept.", _scalar(select(func.count(Document.id)))),
+                _gauge("documents", "Documents that are kept.", _scalar(select(func.count()).where(KEPT))),
                 _gauge("storage_used_bytes", "Their bytes.", _scalar(select(func.sum(User.used_bytes)))),
                 _gauge("storage_free_bytes", "Room where they lie, as uploads see it.", self._storage.free_bytes()),
                 _active_users(),

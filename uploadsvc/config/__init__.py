@@ -7,12 +7,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..storage import BucketSettings
 from .settings import ROOT, SETTINGS, utf8
 
 __all__ = [
     "ROOT",
     "SETTINGS",
     "ConfigError",
+    "bucket",
     "check",
     "flask_settings",
     "is_own_secret",
@@ -78,6 +80,10 @@ def check(config: Mapping[str, Any]) -> None:
         _stop("SENTRY_DSN", "needs the extra `sentry`: .venv/bin/pip install 'sentry-sdk>=2,<3'")
     if "DATABASE_URL" in paths and not paths["DATABASE_URL"].parent.is_dir():
         _stop("DATABASE_URL", f"names a folder that does not exist: {paths['DATABASE_URL'].parent}")
+    if config["AWS_BUCKET"] and find_spec("boto3") is None:
+        _stop("AWS_BUCKET", "needs the extra `s3`: .venv/bin/pip install 'boto3>=1.44,<2'")
+    if bool(config["AWS_ACCESS_KEY_ID"]) != bool(config["AWS_SECRET_ACCESS_KEY"]):
+        _stop("AWS_ACCESS_KEY_ID", "and AWS_SECRET_ACCESS_KEY are set together, or neither is")
     if config["SCAN_COMMAND"] and config["CLAMD_ADDRESS"]:
         _stop("SCAN_COMMAND", "and CLAMD_ADDRESS are both set: choose one of the scanners")
 
@@ -87,6 +93,22 @@ def _check_driver() -> None:
         import psycopg  # noqa: F401, PLC0415 - an extra, which is there without libpq, too
     except ImportError:
         _stop("DATABASE_URL", "needs the extra `postgres`: .venv/bin/pip install 'psycopg[binary]>=3.2,<4'")
+
+
+def bucket(config: Mapping[str, Any]) -> BucketSettings | None:
+    """Return the bucket where files lie, or None where they lie in a folder."""
+    if not config["AWS_BUCKET"]:
+        return None
+    return BucketSettings(
+        name=config["AWS_BUCKET"],
+        region=config["AWS_REGION"],
+        endpoint=config["AWS_ENDPOINT_URL"],
+        key=config["AWS_ACCESS_KEY_ID"],
+        secret=config["AWS_SECRET_ACCESS_KEY"],
+        session_token=config["AWS_SESSION_TOKEN"],
+        connections=4 * config["THREADS"],
+        proxied=config["S3_PROXY_DOWNLOADS"],
+    )
 
 
 def worker_environment(metrics_folder: Path) -> dict[str, str]:

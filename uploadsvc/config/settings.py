@@ -48,6 +48,24 @@ def utf8(text: str) -> str:
     return text
 
 
+def _bucket(text: str) -> str:
+    if text and not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", text):
+        raise ValueError("must be the name of a bucket: 3 to 63 of a-z, 0-9, . and -")
+    return text
+
+
+def _endpoint(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s@?#]*)?", text, re.IGNORECASE):
+        raise ValueError("must be an address such as https://s3.example.org")
+    return text
+
+
+def _switch(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError("must be 0 or 1")
+    return text == "1"
+
+
 def _list(cast: Callable[[str], str]) -> Callable[[str], list[str]]:
     return lambda text: [cast(item.strip()) for item in text.split(",") if item.strip()]
 
@@ -132,6 +150,13 @@ SETTINGS = (
     Setting("INSTANCE_PATH", str(ROOT / "instance"), _path, "everything the service writes lies below it"),
     Setting("DATABASE_URL", "", _database, "where the tables lie; default: app.db in the instance folder"),
     Setting("UPLOADS_DIR", "", _path, "where the files lie; default: uploads in the instance folder"),
+    Setting("AWS_BUCKET", "", _bucket, "files lie in this S3 bucket instead; needs the extra `s3`"),
+    Setting("AWS_REGION", "", str, "its region; default: as boto3 finds it"),
+    Setting("AWS_ENDPOINT_URL", "", _endpoint, "an S3-compatible store that is not Amazon's, as browsers reach it"),
+    Setting("AWS_ACCESS_KEY_ID", "", str, "the store's key; default: as boto3 finds it, such as a role"),
+    Setting("AWS_SECRET_ACCESS_KEY", "", str, "and its secret"),
+    Setting("AWS_SESSION_TOKEN", "", str, "and the token of temporary ones"),
+    Setting("S3_PROXY_DOWNLOADS", "0", _switch, "1: downloads pass through the service, for stores no browser reaches"),
     Setting("JWT_SECRET", "", str, "signs sessions and API tokens; default: made once in the instance folder"),
     Setting("FRONTEND_URL", "", _list(_origin), "origins of clients served elsewhere; empty: no CORS at all"),
     Setting("PUBLIC_URL", "http://127.0.0.1:4000", _origin, "how people reach the service; https makes cookies Secure"),

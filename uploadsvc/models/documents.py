@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Index,
     String,
     Text,
+    and_,
     bindparam,
     cast,
     delete,
@@ -26,7 +28,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from ..credentials import new_id
-from ..errors import OutcomeUnknown
+from ..errors import OutcomeUnknown, Unavailable
 from ..extensions import Prepared, connection, db, release_connection
 from .accounts import User
 from .clock import now, rfc3339
@@ -34,6 +36,7 @@ from .tokens import ApiToken
 
 Row = dict[str, Any]  # by the names of the columns
 _PAGE = 500  # rows
+_PENDING = "pending"  # the status of a row whose bytes are on their way
 _HAS_KEY = text("idempotency_key IS NOT NULL")
 
 
@@ -80,7 +83,7 @@ class Document(db.Model):  # type: ignore[name-defined]
     @classmethod
     def owned(cls, user_id: int) -> Any:
         """Return the query of everything that belongs to `user_id`."""
-        return select(cls).where(cls.user_id == user_id)
+        return select(cls).where(cls.user_id == user_id, KEPT)
 
     @classmethod
     def in_order(cls, session: Session, *conditions: Any) -> Iterator["Document"]:
@@ -88,7 +91,7 @@ class Document(db.Model):  # type: ignore[name-defined]
 
         They are read by the page: a reading that stayed open for hours would keep SQLite from emptying its log.
         """
-        query, last = select(cls).where(*conditions).order_by(cls.id).limit(_PAGE), 0
+        query, last = select(cls).where(KEPT, *conditions).order_by(cls.id).limit(_PAGE), 0
         while page := session.scalars(query.where(cls.id > last)).all():
             session.expunge_all()
             session.rollback()
@@ -99,9 +102,16 @@ class Document(db.Model):  # type: ignore[name-defined]
     def miscounted(cls) -> list[tuple[int, int, int]]:
         """Return the id of each account whose used_bytes are wrong, with these and with what its documents have."""
         kept = cast(func.coalesce(func.sum(cls.size), 0), BigInteger).label("kept")
-        query = select(User.id, User.used_bytes, kept).outerjoin(cls, cls.user_id == User.id).group_by(User.id)
+        theirs = and_(cls.user_id == User.id, KEPT)
+        query = select(User.id, User.used_bytes, kept).outerjoin(cls, theirs).group_by(User.id)
         wrong = db.session.execute(query.having(User.used_bytes != kept).order_by(User.id))
         return [(row.id, row.used_bytes, row.kept) for row in wrong]
+
+    @classmethod
+    def total(cls, session: Session) -> tuple[int, int]:
+        """Return the number of documents and of their bytes."""
+        count, size = session.execute(select(func.count(), func.sum(cls.size)).where(KEPT)).one()
+        return count, int(size or 0)
 
     @classmethod
     def of_upload(cls, user_id: int, key: str) -> list[Row]:
@@ -121,12 +131,42 @@ class Document(db.Model):  # type: ignore[name-defined]
         `quota`, in bytes, is that of accounts without one of their own; 0 is none. It is plain SQL, for the unit of
         work costs three times as much.
         """
-        try:
+        with _committed():
             _INSERT.execute(*rows)  # first, for a repeated key is that, whatever the quota says
             User.charge(rows[0]["user_id"], sum(row["size"] for row in rows), quota)
-            _commit()
-        finally:
-            release_connection()
+
+    @staticmethod
+    def announce(row: Row) -> None:
+        """Insert a row that is not a document yet, unseen, uncharged and without its key, and commit."""
+        with _committed():
+            _INSERT.execute(row | {"status": _PENDING, "idempotency_key": None, "uploaded_at": None})
+
+    @staticmethod
+    def confirm(rows: list[Row], quota: int) -> None:
+        """Let one upload's announced rows be documents, as `store` inserts them; raise as that, and Unavailable.
+
+        They are updated in their order, so that of equal uploads at once one waits for the other.
+        """
+        with _committed():
+            if _CONFIRM.execute(*rows).rowcount != len(rows):  # the sweep was faster
+                raise Unavailable("Storing the upload took too long. Nothing was kept; try again.")
+            User.charge(rows[0]["user_id"], sum(row["size"] for row in rows), quota)
+
+    @classmethod
+    def withdraw(cls, announced: list[str]) -> bool:
+        """Delete announced rows, by their public ids, and commit; tell whether none had become a document."""
+        table = cls.__table__
+        with _committed():
+            pending = delete(table).where(table.c.public_id.in_(announced), table.c.status == _PENDING)
+            return connection().execute(pending).rowcount == len(announced)
+
+    @classmethod
+    def forget_announced(cls, before: datetime) -> None:
+        """Delete what was announced before then and never confirmed, and commit."""
+        old = (cls.status == _PENDING, cls.created_at < before)
+        if db.session.scalar(select(cls.id).where(*old).limit(1)):  # looking locks nobody out, to delete does
+            db.session.execute(delete(cls).where(*old))
+        db.session.commit()
 
     def delete(self, session: Session | None = None) -> bool:
         """Delete the row and commit; return False when somebody else already has. `session`: of a copy's database.
@@ -189,5 +229,27 @@ def _commit() -> None:
         raise
 
 
+KEPT = Document.status == "success"  # what a document is; other rows are of uploads under way
+
+
+@contextmanager
+def _committed() -> Iterator[None]:
+    """Commit what is done inside on the request's connection, and give that back whatever happens."""
+    try:
+        yield
+        _commit()
+    finally:
+        release_connection()
+
+
 _COLUMNS = [column.name for column in Document.__table__.columns if column.name != "id"]
 _INSERT = Prepared(insert(Document.__table__).inline().values({name: bindparam(name) for name in _COLUMNS}))
+_CONFIRM = Prepared(
+    update(Document.__table__)
+    .where(Document.__table__.c.public_id == bindparam("public_id"), Document.__table__.c.status == _PENDING)
+    .values(
+        status="success",
+        uploaded_at=bindparam("uploaded_at"),
+        idempotency_key=bindparam("idempotency_key"),
+    )
+)
