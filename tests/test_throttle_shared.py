@@ -468,6 +468,13 @@ def test_workers_that_count_apart_are_told_of_once(start: Start, valkey: Valkey,
     assert sum("REDIS_URL" in line["message"] for line in live.lines) == warnings
 
 
+def test_an_instance_beside_others_is_told_of_it(start: Start, database_url: str) -> None:
+    """On PostgreSQL there may be several, so each says once that it counts for itself."""
+    live = start(DATABASE_URL=database_url, REDIS_URL="")
+    live.login()
+    assert [line["level"] for line in live.lines if "REDIS_URL" in line["message"]] == ["WARNING"]
+
+
 def test_one_process_needs_no_store(start: Start) -> None:
     """It warns of nothing, and the library that it would need is not loaded."""
     live = start()

@@ -20,8 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from .errors import Unauthorized
 from .extensions import connection
 from .guard import PROXIED, is_proxied
-from .models import ApiToken, Document, Session, User, now
-from .storage import LocalStorage
+from .models import KEPT, ApiToken, Document, Session, User, now
+from .storage import Storage
 from .telemetry.metrics import CONTENT_TYPE, exposition
 from .throttle import Store
 
@@ -53,7 +53,7 @@ class Facts(Collector):
     Where processes share a store for their throttles, also whether it is there.
     """
 
-    def __init__(self, storage: LocalStorage, store: Store | None) -> None:
+    def __init__(self, storage: Storage, store: Store | None) -> None:
         self._storage = storage
         self._store = store
         self._lock = threading.Lock()
@@ -77,7 +77,7 @@ class Facts(Collector):
     def _ask(self) -> list[Metric]:
         try:
             return [
-                _gauge("documents", "Documents that are kept.", _scalar(select(func.count(Document.id)))),
+                _gauge("documents", "Documents that are kept.", _scalar(select(func.count()).where(KEPT))),
                 _gauge("storage_used_bytes", "Their bytes.", _scalar(select(func.sum(User.used_bytes)))),
                 _gauge("storage_free_bytes", "Room where they lie, as uploads see it.", self._storage.free_bytes()),
                 _active_users(),
@@ -104,7 +104,7 @@ def _active_users() -> Metric:
 
 
 def _scalar(query: Select[Any]) -> int:
-    return connection().scalar(query) or 0
+    return int(connection().scalar(query) or 0)  # a sum of large numbers is a Decimal of PostgreSQL's
 
 
 def _admit(token: str) -> None:

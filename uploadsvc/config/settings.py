@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
 ROOT = Path(__file__).resolve().parent.parent.parent
+_POSTGRES_SCHEMES = {"postgres", "postgresql", "postgresql+psycopg"}
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _REDIS_USER = r"(?:[^\s/?#@]*@)?"  # name:password, with percent signs where need be
 _REDIS_HOST = r"(?:[\w.-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/\d{0,4})?"
@@ -53,6 +57,24 @@ def utf8(text: str) -> str:
     return text
 
 
+def _bucket(text: str) -> str:
+    if text and not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", text):
+        raise ValueError("must be the name of a bucket: 3 to 63 of a-z, 0-9, . and -")
+    return text
+
+
+def _endpoint(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s@?#]*)?", text, re.IGNORECASE):
+        raise ValueError("must be an address such as https://s3.example.org")
+    return text
+
+
+def _switch(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError("must be 0 or 1")
+    return text == "1"
+
+
 def _list(cast: Callable[[str], str]) -> Callable[[str], list[str]]:
     return lambda text: [cast(item.strip()) for item in text.split(",") if item.strip()]
 
@@ -88,10 +110,20 @@ def _token(text: str) -> str:
     return text
 
 
-def _sqlite(text: str) -> str:
-    if (text and not re.match(r"sqlite:///.", text)) or ":memory:" in text:
-        raise ValueError("must be sqlite:/// and the path of a file")
-    return text
+def _database(text: str) -> str:
+    """Return the address of SQLite's file, or of a PostgreSQL database with its driver; it may hold a password."""
+    if not text.startswith("postgres"):
+        if (text and not re.match(r"sqlite:///.", text)) or ":memory:" in text:
+            raise ValueError("must be sqlite:/// and the path of a file, or postgresql://USER:PASSWORD@HOST/DATABASE")
+        return text
+    try:
+        host = make_url(text).host or ""
+    except (ArgumentError, ValueError):  # a driver that is none, a port that is no number: perhaps half a password
+        host = "@"
+    scheme, _, rest = text.partition("://")
+    if scheme not in _POSTGRES_SCHEMES or rest.count("@") > 1 or not re.fullmatch(r"[\w.:-]*", host):
+        raise ValueError("must be postgresql://USER:PASSWORD@HOST/DATABASE, with / as %2F and @ as %40 in the password")
+    return f"postgresql+psycopg://{rest}"
 
 
 def _command(text: str) -> list[str]:
@@ -136,8 +168,15 @@ SETTINGS = (
     Setting("HOST", "127.0.0.1", str, "the address to listen on; open it up only behind a firewall or a proxy"),
     Setting("PORT", "4000", _whole(0, 65535), "the port to listen on"),
     Setting("INSTANCE_PATH", str(ROOT / "instance"), _path, "everything the service writes lies below it"),
-    Setting("DATABASE_URL", "", _sqlite, "where the tables lie; default: app.db in the instance folder"),
+    Setting("DATABASE_URL", "", _database, "where the tables lie; default: app.db in the instance folder"),
     Setting("UPLOADS_DIR", "", _path, "where the files lie; default: uploads in the instance folder"),
+    Setting("AWS_BUCKET", "", _bucket, "files lie in this S3 bucket instead; needs the extra `s3`"),
+    Setting("AWS_REGION", "", str, "its region; default: as boto3 finds it"),
+    Setting("AWS_ENDPOINT_URL", "", _endpoint, "an S3-compatible store that is not Amazon's, as browsers reach it"),
+    Setting("AWS_ACCESS_KEY_ID", "", str, "the store's key; default: as boto3 finds it, such as a role"),
+    Setting("AWS_SECRET_ACCESS_KEY", "", str, "and its secret"),
+    Setting("AWS_SESSION_TOKEN", "", str, "and the token of temporary ones"),
+    Setting("S3_PROXY_DOWNLOADS", "0", _switch, "1: downloads pass through the service, for stores no browser reaches"),
     Setting("JWT_SECRET", "", str, "signs sessions and API tokens; default: made once in the instance folder"),
     Setting("FRONTEND_URL", "", _list(_origin), "origins of clients served elsewhere; empty: no CORS at all"),
     Setting("PUBLIC_URL", "http://127.0.0.1:4000", _origin, "how people reach the service; https makes cookies Secure"),
