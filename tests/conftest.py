@@ -24,6 +24,7 @@ from tests.support.people import Person, add_user, signed_in
 from tests.support.postgres import Postgres, name_of, start_postgres
 from tests.support.s3 import Store, lacking
 from tests.support.traces import state
+from tests.support.valkey import Valkey, valkey_server
 from uploadsvc import create_app
 from uploadsvc.extensions import db
 
@@ -202,3 +203,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield server.start()
     finally:
         server.kill()
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Valkey]:
+    """A real Valkey, one for each process of the tests; `url()` is an empty database of it."""
+    with valkey_server() as running:
+        yield running

@@ -25,6 +25,7 @@ from . import (
 )
 from .scanner import scanner_for
 from .storage import storage_for
+from .throttle import store_for
 
 __all__ = ["create_app", "models"]
 
@@ -40,6 +41,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     )
     places = settings["THREADS"] - 1  # one thread is always kept from scans
     app.extensions["scanner"] = scanner_for(settings["SCAN_COMMAND"], settings["CLAMD_ADDRESS"], places)
+    app.extensions["throttle_store"] = store_for(settings["REDIS_URL"])
     guard.prepare(app)
     telemetry.init_app(app)
     extensions.init_app(app)

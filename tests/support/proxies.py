@@ -64,7 +64,7 @@ def with_replaced(text: str, changes: dict[str, str]) -> str:
 @contextmanager
 def nginx(folder: Path, *services: Live) -> Iterator[Fronted]:
     """deploy/nginx.conf in front of `services`, with TLS."""
-    tls, port, plain, held = _certificate(folder), free_port(), free_port(), folder / "held"
+    tls, port, plain, held = certificate(folder), free_port(), free_port(), folder / "held"
     held.mkdir()
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     changes = {
@@ -90,7 +90,7 @@ def nginx(folder: Path, *services: Live) -> Iterator[Fronted]:
 @contextmanager
 def caddy(folder: Path, service: Live) -> Iterator[Fronted]:
     """deploy/Caddyfile in front of `service`, with a certificate of the tests' own, so that nobody is asked for one."""
-    tls, port = _certificate(folder), free_port()
+    tls, port = certificate(folder), free_port()
     own = f"bind 127.0.0.1\n\ttls {folder}/fullchain.pem {folder}/privkey.pem"
     changes = {  # left alone Caddy would make an authority of its own, and have this machine trust it
         "{\n\tservers {": "{\n\tadmin off\n\tauto_https off\n\tskip_install_trust\n\tservers {",
@@ -130,7 +130,7 @@ def _listens(front: Fronted) -> bool:
     return False
 
 
-def _certificate(folder: Path) -> ssl.SSLContext:
+def certificate(folder: Path) -> ssl.SSLContext:
     """Make one for the samples' name, which signs itself; the context is that of a client who trusts it."""
     names = f"subjectAltName=DNS:{NAME},DNS:localhost,IP:127.0.0.1"
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(folder / "privkey.pem")]

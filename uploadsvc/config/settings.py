@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -14,6 +15,14 @@ from sqlalchemy.exc import ArgumentError
 ROOT = Path(__file__).resolve().parent.parent.parent
 _POSTGRES_SCHEMES = {"postgres", "postgresql", "postgresql+psycopg"}
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_REDIS_USER = r"(?:[^\s/?#@]*@)?"  # name:password, with percent signs where need be
+_REDIS_HOST = r"(?:[\w.-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/\d{0,4})?"
+_REDIS = re.compile(
+    rf"redis://{_REDIS_USER}{_REDIS_HOST}"
+    rf"|rediss://{_REDIS_USER}{_REDIS_HOST}(?:\?ssl_ca_certs=/[^\s?#&]+)?"
+    rf"|(?:redis\+)?unix://{_REDIS_USER}/[^\s?#]+(?:\?db=\d{{1,4}})?",
+    re.ASCII,
+)
 
 
 def _whole(minimum: int, maximum: int = 2**62) -> Callable[[str], int]:
@@ -134,6 +143,17 @@ def _clamd(text: str) -> str | tuple[str, int]:
     return parts[1].strip("[]"), int(parts[2])
 
 
+def _redis(text: str) -> str:
+    """Return the address as it is. The errors do not repeat it, for a password may stand in it."""
+    try:
+        good = not text or (_REDIS.fullmatch(text) and urlsplit(text).port != 0)
+    except ValueError:  # a port over 65535, or brackets around what is no address
+        good = False
+    if not good:
+        raise ValueError("must be redis://[:PASSWORD@]HOST[:PORT][/NUMBER], the same with rediss://, or unix:///PATH")
+    return text
+
+
 @dataclass(frozen=True)
 class Setting:
     """One environment variable: `default` is text like the variable's own, `reason` says why it is a setting."""
@@ -175,6 +195,12 @@ SETTINGS = (
         "looks for malware: gets each file's path last, ends with 0 clean, 1 found; else 503",
     ),
     Setting("CLAMD_ADDRESS", "", _clamd, "or a clamd that does: host:port, or the path of its Unix socket"),
+    Setting(
+        "REDIS_URL",
+        "",
+        _redis,
+        "a Redis or Valkey in which all processes count sign-in tries and open uploads; needs the extra `redis`",
+    ),
     Setting(
         "THREADS",
         "4",

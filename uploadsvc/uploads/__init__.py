@@ -39,7 +39,7 @@ class RestOfAddress(BaseConverter):
 def init_app(app: Flask) -> None:
     """Register the routes."""
     app.url_map.converters["rest"] = RestOfAddress
-    app.extensions["open_uploads"] = OpenUploads(app.config["USER_UPLOADS"])
+    app.extensions["open_uploads"] = OpenUploads(app.config["USER_UPLOADS"], app.extensions["throttle_store"])
     app.register_blueprint(bp)
 
 
