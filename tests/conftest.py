@@ -194,13 +194,6 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 @pytest.fixture(scope="session")
-def valkey() -> Iterator[Valkey]:
-    """A real Valkey, one for each process of the tests; `url()` is an empty database of it."""
-    with valkey_server() as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A real S3 server for all the tests of this process; each takes a bucket of its own."""
     if reason := lacking():
@@ -210,3 +203,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield server.start()
     finally:
         server.kill()
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Valkey]:
+    """A real Valkey, one for each process of the tests; `url()` is an empty database of it."""
+    with valkey_server() as running:
+        yield running

@@ -91,6 +91,15 @@ class Store:
                 client.delete_object(Bucket=bucket, Key=key)
             client.delete_bucket(Bucket=bucket)
 
+    def empty(self, bucket: str) -> None:
+        """Leave nothing in a bucket, so that it is as good as new."""
+        with self.client() as client:
+            for found in client.list_multipart_uploads(Bucket=bucket).get("Uploads", ()):
+                client.abort_multipart_upload(Bucket=bucket, Key=found["Key"], UploadId=found["UploadId"])
+            for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+                for found in page.get("Contents", ()):
+                    client.delete_object(Bucket=bucket, Key=found["Key"])
+
     def client(self) -> Any:
         """A client of the test's own; use it as a context."""
         config = Config(

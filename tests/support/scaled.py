@@ -44,6 +44,10 @@ LEFT_OUT = {
 
 
 _OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+_ALIKE = {
+    "JWT_SECRET": str(BASE["JWT_SECRET"]),  # a database that is used again knows whose it was
+    "S3_PROXY_DOWNLOADS": "1",  # so that a download looks as it does from a folder; test_s3.py has the others
+}
 _TABLES = ", ".join(table.name for table in db.metadata.sorted_tables)
 _HEAD = ScriptDirectory(str(ROOT / "migrations")).get_current_head()
 
@@ -108,7 +112,8 @@ class Scaled:
 
     def _made(self) -> dict[str, str]:
         url = self.postgres.create(self._template)
-        return {"DATABASE_URL": url, "REDIS_URL": self.valkey.url(), **self.store.environ(self.store.bucket())}
+        bucket = self.store.environ(self.store.bucket())
+        return {"DATABASE_URL": url, "REDIS_URL": self.valkey.url(), **bucket, **_ALIKE}
 
     def _emptied(self) -> dict[str, str]:
         given = self._free.pop()

@@ -9,8 +9,9 @@ from flask import Flask
 from sqlalchemy import Connection, NullPool, create_engine, text
 
 from tests.support.engines import Live
+from uploadsvc import config
 from uploadsvc.extensions import db
-from uploadsvc.storage import LocalStorage
+from uploadsvc.storage import Storage, storage_for
 
 Place = Flask | Live
 
@@ -43,21 +44,31 @@ def change(place: Place, statement: str, **values: Any) -> None:
         connection.execute(text(statement), values)
 
 
-def storage_of(place: Place) -> LocalStorage:
+def storage_of(place: Place) -> Storage:
     """Where the service's files lie."""
     if isinstance(place, Flask):
-        storage: LocalStorage = place.extensions["storage"]
+        storage: Storage = place.extensions["storage"]
         return storage
-    return LocalStorage(place.instance / "uploads", 0)
+    settings = config.load(place.environ)
+    return storage_for(settings["UPLOADS_DIR"], 0, config.bucket(settings))
 
 
 def files(place: Place) -> dict[str, int]:
     """The size of every file by its path: of those that are stored, and of those on their way."""
-    storage = storage_of(place)
+    storage, root = storage_of(place), uploads_dir(place)
     found = {path: storage.size(path) or 0 for path in storage.paths()}
-    for path in _plain_files(storage.root):
-        found[str(path.relative_to(storage.root))] = path.lstat().st_size
+    for path in root.rglob("*"):
+        if path.is_file():
+            found[str(path.relative_to(root))] = path.lstat().st_size
     return found
+
+
+def uploads_dir(place: Place) -> Path:
+    """The folder where files are staged, and where they stay unless a bucket takes them."""
+    if isinstance(place, Flask):
+        folder: Path = place.config["UPLOADS_DIR"]
+        return folder
+    return Path(place.environ.get("UPLOADS_DIR", place.instance / "uploads"))
 
 
 def stored(place: Place) -> list[str]:
@@ -74,10 +85,6 @@ def content(place: Place, path: str) -> bytes:
     """The bytes of a stored file, by its path or by an answer's `savedTo`."""
     with storage_of(place).open(path.removeprefix("/uploads/")) as file:
         return file.read()
-
-
-def _plain_files(root: Path) -> list[Path]:
-    return [path for path in root.rglob("*") if path.is_file()]
 
 
 def _database_url(place: Place) -> str:

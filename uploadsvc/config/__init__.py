@@ -28,11 +28,11 @@ _MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: an HS256 key is at least as long as it
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's own: it is read before any setting of ours
 _SECRET_FILE = "jwt_secret"  # noqa: S105 - a name
 _SAMPLE_SECRETS = {"your-secret-key", "change-me"}
-_EXTRAS = {  # by setting: the module that it needs, the extra that brings it, and how to install it
-    "SENTRY_DSN": ("sentry_sdk", "sentry", "sentry-sdk>=2,<3"),
-    "AWS_BUCKET": ("boto3", "s3", "boto3>=1.44,<2"),
-    "REDIS_URL": ("redis", "redis", "redis>=6,<8"),
-}
+_EXTRAS = (  # what a setting takes: an extra, its module, and what to install
+    ("AWS_BUCKET", "s3", "boto3", "boto3>=1.44,<2"),
+    ("REDIS_URL", "redis", "redis", "redis>=6,<8"),
+    ("SENTRY_DSN", "sentry", "sentry_sdk", "sentry-sdk>=2,<3"),
+)
 
 
 class ConfigError(SystemExit):
@@ -73,27 +73,31 @@ def check(config: Mapping[str, Any]) -> None:
     secret = config["JWT_SECRET"]
     if len(secret.encode()) < _MIN_SECRET_BYTES or secret in _SAMPLE_SECRETS or len(set(secret)) == 1:
         _stop("JWT_SECRET", f"must be at least {_MIN_SECRET_BYTES} random bytes; leave it empty to have one made")
-    paths = {name: config[name] for name in ("UPLOADS_DIR", "INSTANCE_PATH")}
-    if config["DATABASE_URL"].startswith("postgresql"):
-        _check_driver()
-    else:
-        paths["DATABASE_URL"] = Path(config["DATABASE_URL"].removeprefix("sqlite:///")).resolve()
-    for name, path in paths.items():
-        if path.is_relative_to(ROOT / "web"):
-            _stop(name, "must not lie in the folder that is served to everyone")
+    _check_paths(config)
     _check_extras(config)
-    if "DATABASE_URL" in paths and not paths["DATABASE_URL"].parent.is_dir():
-        _stop("DATABASE_URL", f"names a folder that does not exist: {paths['DATABASE_URL'].parent}")
     if bool(config["AWS_ACCESS_KEY_ID"]) != bool(config["AWS_SECRET_ACCESS_KEY"]):
         _stop("AWS_ACCESS_KEY_ID", "and AWS_SECRET_ACCESS_KEY are set together, or neither is")
     if config["SCAN_COMMAND"] and config["CLAMD_ADDRESS"]:
         _stop("SCAN_COMMAND", "and CLAMD_ADDRESS are both set: choose one of the scanners")
 
 
+def _check_paths(config: Mapping[str, Any]) -> None:
+    paths = {name: config[name] for name in ("UPLOADS_DIR", "INSTANCE_PATH")}
+    if config["DATABASE_URL"].startswith("sqlite:"):
+        paths["DATABASE_URL"] = Path(config["DATABASE_URL"].removeprefix("sqlite:///")).resolve()
+    for name, path in paths.items():
+        if path.is_relative_to(ROOT / "web"):
+            _stop(name, "must not lie in the folder that is served to everyone")
+    if "DATABASE_URL" in paths and not paths["DATABASE_URL"].parent.is_dir():
+        _stop("DATABASE_URL", f"names a folder that does not exist: {paths['DATABASE_URL'].parent}")
+
+
 def _check_extras(config: Mapping[str, Any]) -> None:
-    for name, (module, extra, requirement) in _EXTRAS.items():
+    for name, extra, module, requirement in _EXTRAS:
         if config[name] and find_spec(module) is None:
             _stop(name, f"needs the extra `{extra}`: .venv/bin/pip install '{requirement}'")
+    if config["DATABASE_URL"].startswith("postgresql"):
+        _check_driver()
 
 
 def _check_driver() -> None:
