@@ -7,13 +7,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .settings import ROOT, SETTINGS, utf8
+from .settings import ROOT, SETTINGS, database_url, utf8
 
 __all__ = [
     "ROOT",
     "SETTINGS",
     "ConfigError",
     "check",
+    "check_driver",
+    "database_url",
     "flask_settings",
     "is_own_secret",
     "load",
@@ -68,7 +70,7 @@ def check(config: Mapping[str, Any]) -> None:
         _stop("JWT_SECRET", f"must be at least {_MIN_SECRET_BYTES} random bytes; leave it empty to have one made")
     paths = {name: config[name] for name in ("UPLOADS_DIR", "INSTANCE_PATH")}
     if config["DATABASE_URL"].startswith("postgresql"):
-        _check_driver()
+        check_driver("DATABASE_URL")
     else:
         paths["DATABASE_URL"] = Path(config["DATABASE_URL"].removeprefix("sqlite:///")).resolve()
     for name, path in paths.items():
@@ -82,11 +84,12 @@ def check(config: Mapping[str, Any]) -> None:
         _stop("SCAN_COMMAND", "and CLAMD_ADDRESS are both set: choose one of the scanners")
 
 
-def _check_driver() -> None:
+def check_driver(name: str) -> None:
+    """Raise ConfigError for the setting `name` where what speaks to PostgreSQL is not installed."""
     try:
         import psycopg  # noqa: F401, PLC0415 - an extra, which is there without libpq, too
     except ImportError:
-        _stop("DATABASE_URL", "needs the extra `postgres`: .venv/bin/pip install 'psycopg[binary]>=3.2,<4'")
+        _stop(name, "needs the extra `postgres`: .venv/bin/pip install 'psycopg[binary]>=3.2,<4'")
 
 
 def worker_environment(metrics_folder: Path) -> dict[str, str]:

@@ -50,8 +50,9 @@ def guard(engine: Engine) -> None:
 
 
 def _begin_session(connection: Any, _record: object) -> None:
+    connection.autocommit = True
     connection.execute(_SESSION)
-    connection.commit()
+    connection.autocommit = False
 
 
 def _look(connection: Any, _record: object, _proxy: object) -> None:
@@ -70,19 +71,15 @@ def _has_something_to_read(descriptor: int) -> bool:
     return bool(poll.poll(0))
 
 
-def noted(engine: Engine, note: str) -> str:
-    """Return the note that stands in the database, which is `note`, of letters and digits, where there is none yet."""
-    with engine.begin() as connection:
-        found = connection.scalar(sql_select(func.obj_description(cast(_NOTE_ON, REGCLASS))))
-    if found is None:
-        write_note(engine, note)
-    return found or note
+def note(connection: Connection) -> str | None:
+    """Return the note that stands in the database, None where there is none."""
+    found: str | None = connection.scalar(sql_select(func.obj_description(cast(_NOTE_ON, REGCLASS))))
+    return found
 
 
-def write_note(engine: Engine, note: str) -> None:
-    """Have `note`, of letters and digits, stand in the database, with which it is copied and dumped."""
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"COMMENT ON TABLE {_NOTE_ON} IS '{note}'")
+def write_note(connection: Connection, words: str) -> None:
+    """Have `words`, of letters and digits, stand in the database, with which they are copied and dumped."""
+    connection.exec_driver_sql(f"COMMENT ON TABLE {_NOTE_ON} IS '{words}'")
 
 
 class LockTaken(RuntimeError):
