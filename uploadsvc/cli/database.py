@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,10 +36,8 @@ def copy(address: str) -> None:
     """
     if db.engine.dialect.name != "sqlite":
         raise click.ClickException("DATABASE_URL names PostgreSQL already; `database copy` reads SQLite.")
-    target = _engine(address)
     set_up()
-    with one_line_errors(), locked("migrate.lock"), Snapshot.passing("copy-in-progress.db") as snapshot:
-        snapshot.take()
+    with one_line_errors(), locked("migrate.lock"), _opened(address) as target, _taken() as snapshot:
         upgrade(target)
         with snapshot.engine.connect() as source, target.begin() as connection:
             _refuse_unless_empty(connection)
@@ -48,11 +47,19 @@ def copy(address: str) -> None:
             accounts, documents, size = _totals(connection)
             if (accounts, documents, size) != _totals(source):
                 raise click.ClickException("The totals differ. Nothing was copied.")
-    target.dispose()
     click.echo(f"Copied and compared: {accounts} accounts, {documents} documents of {size} bytes.")
 
 
-def _engine(address: str) -> Engine:
+@contextmanager
+def _taken() -> Iterator[Snapshot]:
+    with Snapshot.passing("copy-in-progress.db") as snapshot:
+        snapshot.take()
+        yield snapshot
+
+
+@contextmanager
+def _opened(address: str) -> Iterator[Engine]:
+    """Lend the engine of the target; stop with one line at an address that is none."""
     try:
         url = make_url(config.database_url(address))
     except ValueError as error:
@@ -62,7 +69,10 @@ def _engine(address: str) -> Engine:
     config.check_driver("--to")
     engine = create_engine(url, hide_parameters=True, **postgres.options(url))
     postgres.guard(engine)
-    return engine
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _refuse_unless_empty(target: Connection) -> None:
@@ -93,7 +103,7 @@ def _copy(table: Table, source: Connection, target: Connection) -> int:
 
 
 def _pages(table: Table, connection: Connection) -> Iterator[Sequence[Row[Any]]]:
-    with connection.execution_options(yield_per=_PAGE).execute(select(table)) as result:
+    with connection.execute(select(table), execution_options={"yield_per": _PAGE}) as result:
         yield from result.partitions()
 
 
