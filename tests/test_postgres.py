@@ -275,13 +275,13 @@ def test_who_keeps_house_does_again_when_the_server_is_back(serve: Callable[...,
 def test_one_key_is_one_upload_over_two_instances(
     serve: Callable[..., Live], postgres: Postgres, database_url: str
 ) -> None:
-    """20 at once: all get the same answer, and one row."""
+    """20 at once: all get the same answer, and two files are kept."""
     lives = [serve("one"), serve("two")]
     headers = lives[0].login() | {"Idempotency-Key": "once"}
     with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(lambda number: lives[number % 2].upload(headers), range(20)))
+        answers = list(pool.map(lambda n: lives[n % 2].upload(headers, part(), part(filename="b.pdf")), range(20)))
     assert {status for status, _, _ in answers} == {200} and len({body for _, _, body in answers}) == 1
-    assert len(postgres.rows(database_url, DOCUMENTS)) == 1 and postgres.rows(database_url, USED) == [(len(PDF),)]
+    assert len(postgres.rows(database_url, DOCUMENTS)) == 2 and postgres.rows(database_url, USED) == [(2 * len(PDF),)]
 
 
 def test_a_quota_is_exact_over_two_instances(serve: Callable[..., Live], postgres: Postgres, database_url: str) -> None:
@@ -385,7 +385,8 @@ def test_a_pool_without_a_connection_left_is_busy(alice: Person, app: Flask) -> 
     with app.app_context():
         taken = [db.engine.connect() for _ in range(db.engine.pool.size() + db.engine.pool._max_overflow)]
     try:
-        assert (alice.upload().status_code, alice.upload().get_json()["error"]) == (503, "busy")
+        answer = alice.upload()
+        assert (answer.status_code, answer.get_json()["error"]) == (503, "busy")
     finally:
         for connection in taken:
             connection.close()

@@ -17,7 +17,7 @@ log = logging.getLogger("uploadsvc.database")
 
 SETTING_UP, KEEPING_HOUSE = 0x75706C6F6164_0001, 0x75706C6F6164_0002  # keys of advisory locks: "upload", and a number
 _RECYCLE = 1800  # seconds: whatever stands between may end a connection that is older
-_POOL_PATIENCE = 10  # seconds for one of the pool's connections
+_POOL_PATIENCE = 5  # seconds for one of the pool's connections
 _CONNECT = {  # a server that is gone without a word is given up after half a minute, be it asked or not
     "connect_timeout": 5,
     "application_name": "uploadsvc",
@@ -39,7 +39,12 @@ def options(url: URL) -> dict[str, Any]:
     if url.get_backend_name() != "postgresql":
         return {}
     arguments = {name: value for name, value in _CONNECT.items() if name not in url.query}
-    return {"pool_recycle": _RECYCLE, "pool_timeout": _POOL_PATIENCE, "connect_args": arguments}
+    return {
+        "pool_recycle": _RECYCLE,
+        "pool_timeout": _POOL_PATIENCE,
+        "isolation_level": "READ COMMITTED",  # whatever the server's default: a conditional UPDATE decides races
+        "connect_args": arguments,
+    }
 
 
 def guard(engine: Engine) -> None:

@@ -10,7 +10,7 @@ from werkzeug.routing import BaseConverter
 from .. import audit
 from ..credentials import new_id
 from ..errors import ClientClosedRequest, IdempotencyMismatch, OutcomeUnknown, UnsupportedType, answer_http
-from ..extensions import db
+from ..extensions import db, release_connection
 from ..filetypes import TYPES, Candidate, safe_name
 from ..intake import Received
 from ..models import Document, Row, now
@@ -139,6 +139,7 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
 
 def _scan(scanner: Scanner, received: Received[Staged, Candidate]) -> None:
     """Have every file looked at; raise UnsupportedType or ScanFailed."""
+    release_connection()  # it may take long, and PostgreSQL ends transactions that idle
     with scanner.place():
         for file in received.files:
             _still_wanted()
