@@ -428,6 +428,25 @@ def test_what_the_server_says_has_its_answer(
     assert state(app) == before and alice.upload().status_code == 200
 
 
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "k"}])
+def test_an_upload_whose_connections_all_break_leaves_nothing(
+    alice: Person, postgres: Postgres, database_url: str, app: Flask, headers: dict[str, str]
+) -> None:
+    """With a key a request has two of them, and the files are published by then."""
+    assert alice.upload().status_code == 200
+    before = state(app)
+    with postgres.connect(database_url) as other:
+        kill = "PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid"
+        other.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN {kill} <> {other.info.backend_pid}; PERFORM pg_sleep(1); RETURN NULL; END $$"
+        )
+        other.execute("CREATE TRIGGER refuse BEFORE INSERT ON documents EXECUTE FUNCTION refuse()")
+        assert is_unavailable(alice.send(multipart(part()), headers=headers))
+        other.execute("DROP TRIGGER refuse ON documents")
+    assert state(app) == before and alice.upload().status_code == 200
+
+
 # --- a COMMIT whose answer is lost ----------------------------------------------------------------------------------
 
 
@@ -441,7 +460,7 @@ def test_a_row_has_its_bytes_when_the_answer_to_its_commit_is_lost(
         add_user(app, "alice@example.com")
         alice = Person(app, "alice@example.com").login()
         assert alice.upload(Idempotency_Key="first").status_code == 200
-        cutter.cut_at(b"COMMIT", arrives)
+        cutter.cut_at(b"COMMIT\0", arrives)  # not that of READ COMMITTED
         answer = alice.upload(Idempotency_Key="k")
         assert is_unavailable(answer)
         assert eventually(lambda: len(postgres.rows(database_url, DOCUMENTS)) == 1 + arrives)

@@ -125,9 +125,9 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
     except OutcomeUnknown:
         raise
     except BaseException as error:
-        db.session.rollback()
         for path in published:
             storage.delete(path)
+        db.session.rollback()  # at last, for it raises when its connection is lost
         if isinstance(error, IntegrityError) and (first := _first_result(received, key)):  # the other was faster
             return first
         raise
