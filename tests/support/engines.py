@@ -88,6 +88,14 @@ class Live:
             self.process.send_signal(how)
         return self.process.wait(timeout)
 
+    def stop_by_itself(self, timeout: float = 30) -> int:
+        """Wait for a process that is not to go on; return its exit code."""
+        return self.process.wait(timeout)
+
+    def serves(self) -> bool:
+        """Does it answer?"""
+        return answers(self)
+
     @property
     def lines(self) -> list[dict[str, Any]]:
         """The log's JSON lines so far."""

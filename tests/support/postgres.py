@@ -68,6 +68,11 @@ class Postgres:
         with self.connect(url) as connection:
             return connection.execute(query).fetchall()
 
+    @property
+    def socket(self) -> Path:
+        """The Unix socket it listens on."""
+        return pytest.skip("TEST_DATABASE_URL names a server that is not ours to stand in front of")
+
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop the server; SIGINT ends every connection with a word, SIGQUIT and SIGKILL without."""
         pytest.skip("TEST_DATABASE_URL names a server that is not ours to stop")
@@ -94,6 +99,10 @@ class OwnPostgres(Postgres):
         initdb = [programs / "initdb", "-D", self.folder / "data", "-U", "app", "-A", "trust", "-E", "UTF8"]
         self._run(*initdb, "--locale=C.UTF-8", "--no-sync")
         self.start()
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / ".s.PGSQL.5432"
 
     def start(self) -> None:
         options = [word for option in _QUICK for word in ("-c", option)]

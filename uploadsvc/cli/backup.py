@@ -13,7 +13,7 @@ from ..config import own_secret
 from ..credentials import new_id
 from ..models import Document, now, rfc3339
 from ..storage import LocalStorage, Storage, copies, sync_directory
-from .instance import locked, one_line_errors, refuse_own_folder, set_up
+from .instance import locked, one_line_errors, refuse_own_folder, refuse_unless_sqlite, set_up
 from .maintenance import is_kept
 from .manifest import IDENTITY, SECRET, UPLOADS, Manifest, remove_other_databases
 from .progress import complain, progress
@@ -32,6 +32,7 @@ def backup(folder: Path) -> None:
     the new one is whole, so whatever was killed can be repeated. Files are hard-linked where that can be. Documents
     without their bytes are named and left out, with exit code 1.
     """
+    refuse_unless_sqlite("backup")
     set_up()
     with one_line_errors(), _alone():
         _claim(folder)

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import click
 import flask_migrate
+from alembic import command
 from flask import current_app
 from sqlalchemy import select
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from .. import audit, config
 from ..config import ROOT, ConfigError
-from ..credentials import derive
+from ..credentials import fingerprint
 from ..errors import ApiError, BadRequest
 from ..extensions import db, postgres
 from ..models import User
@@ -56,14 +58,31 @@ def _agree_on_secret() -> None:
     """
     if db.engine.dialect.name != "postgresql":
         return
-    secret = current_app.config["JWT_SECRET"]
-    ours = derive(secret, "fingerprint")
-    if postgres.noted(db.engine, ours) == ours:
+    ours = fingerprint(current_app.config["JWT_SECRET"])
+    with db.engine.begin() as connection:
+        noted = postgres.note(connection)
+        if noted is None or not config.is_own_secret(current_app.config):
+            postgres.write_note(connection, ours)
+    if noted in (None, ours):
         return
     if config.is_own_secret(current_app.config):
         raise ConfigError("JWT_SECRET must be set to that of the other instances on this DATABASE_URL.")
-    postgres.write_note(db.engine, ours)
     log.warning("jwt_secret_changed: what was made with the one before is refused, by instances that have this one")
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring another database than the configured one to the newest schema; raise CommandError or RuntimeError."""
+    options = current_app.extensions["migrate"].migrate.get_config()
+    options.attributes["engine"] = engine
+    command.upgrade(options, "head")
+
+
+def refuse_unless_sqlite(name: str) -> None:
+    """Stop with one line where a command that copies SQLite's file has no such file."""
+    if db.engine.dialect.name != "sqlite":
+        raise click.ClickException(
+            f"`{name}` is for SQLite. Use pg_dump or pg_restore, and copy the files beside it: docs/growing.md."
+        )
 
 
 @contextmanager
@@ -106,7 +125,7 @@ def one_line_errors() -> Iterator[None]:
     except OSError as error:
         where = f": {click.format_filename(error.filename)}" if error.filename else ""
         raise click.ClickException(f"{error.strerror or error}{where}") from error
-    except (sqlite3.Error, DBAPIError) as error:
+    except (sqlite3.Error, DBAPIError, postgres.LockTaken) as error:
         raise click.ClickException(f"The database refused: {reason(error)}.") from error
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from ..extensions import db
 from ..models import Document, User
 from ..storage import LocalStorage, Storage, copies
-from .instance import locked, one_line_errors, set_up
+from .instance import locked, one_line_errors, refuse_unless_sqlite, set_up
 from .manifest import IDENTITY, SECRET, UPLOADS, Manifest
 from .progress import complain, progress
 from .snapshot import Snapshot
@@ -30,6 +30,7 @@ def restore(folder: Path, skip_damaged: bool) -> None:
     Every byte is compared with what was uploaded. All of it is there at the end, or the instance is as empty as it
     was; one that was killed can be repeated.
     """
+    refuse_unless_sqlite("restore")
     set_up()
     with one_line_errors(), locked("migrate.lock"):  # nobody else starts meanwhile
         manifest = Manifest.read(folder)

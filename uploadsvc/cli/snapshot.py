@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from alembic import command
 from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy import URL, create_engine
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session
 from ..extensions import db
 from ..models import Document
 from ..storage import Staged, copies, sync_directory
+from .instance import upgrade
 
 
 class Snapshot:
@@ -24,7 +24,7 @@ class Snapshot:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._engine = create_engine(URL.create("sqlite", database=str(path)))
+        self.engine = create_engine(URL.create("sqlite", database=str(path)))
 
     @classmethod
     @contextmanager
@@ -49,12 +49,12 @@ class Snapshot:
 
     def documents(self) -> Iterator[Document]:
         """Yield every document, oldest first."""
-        with Session(self._engine) as session:
+        with Session(self.engine) as session:
             yield from Document.in_order(session)
 
     def total(self) -> tuple[int, int]:
         """Return the number of documents and of their bytes."""
-        with Session(self._engine) as session:
+        with Session(self.engine) as session:
             return Document.total(session)
 
     def paths(self, user_id: int) -> set[str]:
@@ -64,16 +64,14 @@ class Snapshot:
 
     def leave_out(self, documents: list[Document]) -> None:
         """Delete the rows of documents whose bytes are not there, as the service would."""
-        with Session(self._engine) as session:
+        with Session(self.engine) as session:
             for document in documents:
                 document.delete(session)
 
     def upgrade(self) -> None:
         """Bring the copy to today's schema; stop with one line where that cannot be, as of a later one."""
-        config = current_app.extensions["migrate"].migrate.get_config()
-        config.attributes["engine"] = self._engine
         try:
-            command.upgrade(config, "head")
+            upgrade(self.engine)
         except (CommandError, RuntimeError) as error:
             raise click.ClickException(
                 f"This version cannot use the backup's database, is it a newer one's? {error}"
@@ -86,7 +84,7 @@ class Snapshot:
 
     def save(self, path: Path) -> tuple[int, str]:
         """Write the copy, at the end, into a new file, durably; return its size in bytes and its SHA-256."""
-        self._engine.dispose()
+        self.engine.dispose()
         with closing(sqlite3.connect(self._path)) as copy:
             copy.execute("PRAGMA journal_mode=DELETE")
         with self._path.open("rb") as file, closing(Staged(path)) as staged:
@@ -102,7 +100,7 @@ class Snapshot:
 
     def _discard(self) -> None:
         """Remove the copy and what SQLite left beside it. Idempotent."""
-        self._engine.dispose()
+        self.engine.dispose()
         for suffix in ("", "-wal", "-shm", "-journal"):
             Path(f"{self._path}{suffix}").unlink(missing_ok=True)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..storage import BucketSettings
-from .settings import ROOT, SETTINGS, utf8
+from .settings import ROOT, SETTINGS, database_url, utf8
 
 __all__ = [
     "ROOT",
@@ -16,6 +16,8 @@ __all__ = [
     "ConfigError",
     "bucket",
     "check",
+    "check_driver",
+    "database_url",
     "flask_settings",
     "is_own_secret",
     "load",
@@ -97,14 +99,15 @@ def _check_extras(config: Mapping[str, Any]) -> None:
         if config[name] and find_spec(module) is None:
             _stop(name, f"needs the extra `{extra}`: .venv/bin/pip install '{requirement}'")
     if config["DATABASE_URL"].startswith("postgresql"):
-        _check_driver()
+        check_driver("DATABASE_URL")
 
 
-def _check_driver() -> None:
+def check_driver(name: str) -> None:
+    """Raise ConfigError for the setting `name` where what speaks to PostgreSQL is not installed."""
     try:
         import psycopg  # noqa: F401, PLC0415 - an extra, which is there without libpq, too
     except ImportError:
-        _stop("DATABASE_URL", "needs the extra `postgres`: .venv/bin/pip install 'psycopg[binary]>=3.2,<4'")
+        _stop(name, "needs the extra `postgres`: .venv/bin/pip install 'psycopg[binary]>=3.2,<4'")
 
 
 def bucket(config: Mapping[str, Any]) -> BucketSettings | None:

@@ -110,7 +110,7 @@ def _token(text: str) -> str:
     return text
 
 
-def _database(text: str) -> str:
+def database_url(text: str) -> str:
     """Return the address of SQLite's file, or of a PostgreSQL database with its driver; it may hold a password."""
     if not text.startswith("postgres"):
         if (text and not re.match(r"sqlite:///.", text)) or ":memory:" in text:
@@ -168,7 +168,12 @@ SETTINGS = (
     Setting("HOST", "127.0.0.1", str, "the address to listen on; open it up only behind a firewall or a proxy"),
     Setting("PORT", "4000", _whole(0, 65535), "the port to listen on"),
     Setting("INSTANCE_PATH", str(ROOT / "instance"), _path, "everything the service writes lies below it"),
-    Setting("DATABASE_URL", "", _database, "where the tables lie; default: app.db in the instance folder"),
+    Setting(
+        "DATABASE_URL",
+        "",
+        database_url,
+        "where the tables lie: sqlite:///… or postgresql://…; default: app.db in the instance folder",
+    ),
     Setting("UPLOADS_DIR", "", _path, "where the files lie; default: uploads in the instance folder"),
     Setting("AWS_BUCKET", "", _bucket, "files lie in this S3 bucket instead; needs the extra `s3`"),
     Setting("AWS_REGION", "", str, "its region; default: as boto3 finds it"),
@@ -177,7 +182,12 @@ SETTINGS = (
     Setting("AWS_SECRET_ACCESS_KEY", "", str, "and its secret"),
     Setting("AWS_SESSION_TOKEN", "", str, "and the token of temporary ones"),
     Setting("S3_PROXY_DOWNLOADS", "0", _switch, "1: downloads pass through the service, for stores no browser reaches"),
-    Setting("JWT_SECRET", "", str, "signs sessions and API tokens; default: made once in the instance folder"),
+    Setting(
+        "JWT_SECRET",
+        "",
+        str,
+        "signs sessions and API tokens; one for all instances; default: made once in the instance folder",
+    ),
     Setting("FRONTEND_URL", "", _list(_origin), "origins of clients served elsewhere; empty: no CORS at all"),
     Setting("PUBLIC_URL", "http://127.0.0.1:4000", _origin, "how people reach the service; https makes cookies Secure"),
     Setting("TRUSTED_PROXY", "", _proxy, "the one proxy whose X-Forwarded-* and X-Request-ID are believed"),

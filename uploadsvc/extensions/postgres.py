@@ -17,7 +17,7 @@ log = logging.getLogger("uploadsvc.database")
 
 SETTING_UP, KEEPING_HOUSE = 0x75706C6F6164_0001, 0x75706C6F6164_0002  # keys of advisory locks: "upload", and a number
 _RECYCLE = 1800  # seconds: whatever stands between may end a connection that is older
-_POOL_PATIENCE = 10  # seconds for one of the pool's connections
+_POOL_PATIENCE = 5  # seconds for one of the pool's connections
 _CONNECT = {  # a server that is gone without a word is given up after half a minute, be it asked or not
     "connect_timeout": 5,
     "application_name": "uploadsvc",
@@ -39,7 +39,12 @@ def options(url: URL) -> dict[str, Any]:
     if url.get_backend_name() != "postgresql":
         return {}
     arguments = {name: value for name, value in _CONNECT.items() if name not in url.query}
-    return {"pool_recycle": _RECYCLE, "pool_timeout": _POOL_PATIENCE, "connect_args": arguments}
+    return {
+        "pool_recycle": _RECYCLE,
+        "pool_timeout": _POOL_PATIENCE,
+        "isolation_level": "READ COMMITTED",  # whatever the server's default: a conditional UPDATE decides races
+        "connect_args": arguments,
+    }
 
 
 def guard(engine: Engine) -> None:
@@ -50,8 +55,9 @@ def guard(engine: Engine) -> None:
 
 
 def _begin_session(connection: Any, _record: object) -> None:
+    connection.autocommit = True
     connection.execute(_SESSION)
-    connection.commit()
+    connection.autocommit = False
 
 
 def _look(connection: Any, _record: object, _proxy: object) -> None:
@@ -70,19 +76,15 @@ def _has_something_to_read(descriptor: int) -> bool:
     return bool(poll.poll(0))
 
 
-def noted(engine: Engine, note: str) -> str:
-    """Return the note that stands in the database, which is `note`, of letters and digits, where there is none yet."""
-    with engine.begin() as connection:
-        found = connection.scalar(sql_select(func.obj_description(cast(_NOTE_ON, REGCLASS))))
-    if found is None:
-        write_note(engine, note)
-    return found or note
+def note(connection: Connection) -> str | None:
+    """Return the note that stands in the database, None where there is none."""
+    found: str | None = connection.scalar(sql_select(func.obj_description(cast(_NOTE_ON, REGCLASS))))
+    return found
 
 
-def write_note(engine: Engine, note: str) -> None:
-    """Have `note`, of letters and digits, stand in the database, with which it is copied and dumped."""
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"COMMENT ON TABLE {_NOTE_ON} IS '{note}'")
+def write_note(connection: Connection, words: str) -> None:
+    """Have `words`, of letters and digits, stand in the database, with which they are copied and dumped."""
+    connection.exec_driver_sql(f"COMMENT ON TABLE {_NOTE_ON} IS '{words}'")
 
 
 class LockTaken(RuntimeError):

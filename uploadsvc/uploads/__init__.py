@@ -9,6 +9,7 @@ from werkzeug.routing import BaseConverter
 
 from .. import audit
 from ..errors import IdempotencyMismatch, UnsupportedType, answer_http
+from ..extensions import release_connection
 from ..filetypes import TYPES, Candidate
 from ..intake import Received
 from ..models import Document, Row
@@ -126,6 +127,7 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
 
 def _scan(scanner: Scanner, received: Received[Staged, Candidate]) -> None:
     """Have every file looked at; raise UnsupportedType or ScanFailed."""
+    release_connection()  # it may take long, and PostgreSQL ends transactions that idle
     with scanner.place():
         for file in received.files:
             still_wanted()

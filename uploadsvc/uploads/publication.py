@@ -42,8 +42,8 @@ class Publication:
                 still_wanted()
             self._commit()
         except BaseException as error:
-            db.session.rollback()
             self._undo(error)
+            db.session.rollback()  # at last, for it raises when its connection is lost
             raise
 
     def _publish(self, file: ReceivedFile[Staged, Candidate], row: Row) -> None:
