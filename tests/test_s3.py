@@ -397,3 +397,80 @@ def test_multipart_bodies_and_refusals_leave_nothing(live: Live, store: Store, b
     body = multipart(part(), part(filename="b.pdf", content=b"no PDF"))
     assert live.request("POST", "/api/upload", body, headers)[0] == 415
     assert (store.objects(bucket), rows(live), staged(live)) == ({}, [], [])
+
+
+# --- moving ---------------------------------------------------------------------------------------------------------
+
+
+def test_documents_move_to_the_bucket_and_back_while_the_service_runs(
+    store: Store, bucket: str, start: Callable[..., Live]
+) -> None:
+    """Copy, restart with the bucket, copy again what came in between; every byte is there, nothing is copied twice."""
+    live = start()
+    headers = live.login()
+    contents = [PDF + bytes([n]) for n in range(5)] + [PDF.ljust(20_000, b"y")]
+    uploaded(live, headers, *[part(filename=f"ü {n}.pdf", content=body) for n, body in enumerate(contents)])
+    live.environ |= store.environ(bucket)
+    assert live.flask("storage", "copy", "--to", "s3").stdout == "6 documents copied (0 MB), 0 were there already.\n"
+    [late] = uploaded(live, headers)
+    [gone] = uploaded(live, headers, part(filename="deleted.pdf"))
+    assert live.request("DELETE", f"/api/documents/{gone['id']}", headers=headers)[0] == 200
+    live.stop()
+    moved = start(**store.environ(bucket))
+    assert moved.flask("storage", "copy", "--to", "s3").stdout == "1 documents copied (0 MB), 6 were there already.\n"
+    headers = moved.login()
+    found = json.loads(moved.request("GET", "/api/documents", headers=headers)[2])["documents"]
+    assert len(found) == 7
+    for document in found:
+        told = moved.request("GET", f"/api/documents/{document['id']}/content", headers=headers)[1]
+        assert hashlib.sha256(fetched(told["location"])[2]).hexdigest() == document["sha256"]
+    assert moved.flask("verify").stdout == "7 documents, 0 damaged.\n"
+    for path in (moved.instance / "uploads" / "1").iterdir():
+        path.unlink()
+    assert moved.flask("storage", "copy", "--to", "local").stdout.startswith("7 documents copied")
+    moved.stop()
+    back = start()
+    assert back.flask("verify").stdout == "7 documents, 0 damaged.\n"
+    status, _, body = back.request("GET", f"/api/documents/{late['id']}/content", headers=back.login())
+    assert (status, body) == (200, PDF)
+    refused = back.flask("storage", "copy", "--to", "s3")
+    assert (refused.returncode, "AWS_BUCKET" in refused.stderr) == (1, True)
+
+
+def test_a_copy_names_what_is_damaged_and_goes_on(store: Store, bucket: str, start: Callable[..., Live]) -> None:
+    live = start()
+    headers = live.login()
+    bad, missing, _good = uploaded(
+        live, headers, *[part(filename=f"{name}.pdf") for name in ("bad", "missing", "good")]
+    )
+    folder = live.instance / "uploads"
+    (folder / bad["savedTo"].removeprefix("/uploads/")).write_bytes(PDF[:-1] + b"?")
+    (folder / missing["savedTo"].removeprefix("/uploads/")).unlink()
+    live.environ |= store.environ(bucket)
+    done = live.flask("storage", "copy", "--to", "s3")
+    assert (done.returncode, len(store.objects(bucket)), staged(live)) == (1, 1, [])
+    assert "the bytes have changed" in done.stderr and "the file is missing" in done.stderr
+    assert done.stdout == "1 documents copied (0 MB), 0 were there already, 2 are damaged.\n"
+
+
+def test_a_backup_of_a_bucket_is_restored_into_another(
+    live: Live, store: Store, bucket: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """H10: the bytes come out of the store into DIR, and from there into another instance's bucket or folder."""
+    headers = live.login()
+    uploaded(live, headers, part(), part(filename="ü b.pdf", content=PDF.ljust(9_000_000, b"x")))
+    with closing(sqlite3.connect(live.instance / "app.db")) as database, database:
+        columns = "user_id, filename, path, content_type, size, sha256, status, created_at, part, fieldname, public_id"
+        given = "1, 'a', '1/1700000000000-a.pdf', 'a', 1, 'a', 'pending', '2026-01-01 00:00:00.000000', 0, 'a', 'b'"
+        database.execute(f"INSERT INTO documents ({columns}) VALUES ({given})")
+    done = live.flask("backup", str(tmp_path / "backup"))
+    assert (done.returncode, done.stdout) == (0, "2 documents are in the backup.\n"), done.stderr
+    other = store.bucket()
+    for environ in (store.environ(other), dict.fromkeys(store.environ(other), "")):
+        fresh = Live(live.process, live.port, tmp_path_factory.mktemp("fresh"), live.log, dict(live.environ))
+        fresh.environ |= {"INSTANCE_PATH": str(fresh.instance)} | environ
+        restored = fresh.flask("restore", str(tmp_path / "backup"))
+        assert restored.stdout == "2 documents restored, 0 left out.\n", restored.stderr
+        assert fresh.flask("verify").stdout == "2 documents, 0 damaged.\n"
+    assert store.objects(other) == store.objects(bucket)
+    store.discard(other)

@@ -1,4 +1,4 @@
-"""The operator's commands: `flask --app wsgi serve | users … | tokens … | documents … | seed | sweep | …`."""
+"""The operator's commands: `flask --app wsgi serve | users … | tokens … | documents … | storage … | sweep | …`."""
 
 from flask import Blueprint
 
@@ -7,9 +7,10 @@ from .documents import documents
 from .maintenance import sweep, verify
 from .restore import restore
 from .serve import serve
+from .storage import storage
 from .tokens import tokens
 from .users import seed, users
 
 bp = Blueprint("commands", __name__, cli_group=None)
-for command in (serve, users, tokens, documents, seed, sweep, verify, backup, restore):
+for command in (serve, users, tokens, documents, storage, seed, sweep, verify, backup, restore):
     bp.cli.add_command(command)

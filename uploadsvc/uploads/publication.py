@@ -54,8 +54,8 @@ class Publication:
     def _announce(self, row: Row, path: str) -> None:
         """Insert the row of a file that is about to lie at `path`; a new one where another path was taken."""
         row |= {"path": path, "public_id": new_id()}
-        self._announced.append(row["public_id"])
         Document.announce(row)
+        self._announced.append(row["public_id"])
 
     def _commit(self) -> None:
         moment, quota = now(), current_app.config["USER_QUOTA_BYTES"]
