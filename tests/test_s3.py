@@ -167,6 +167,16 @@ def test_twenty_uploads_at_once_fill_the_quota_exactly(serving: Callable[..., Li
     assert (len(store.objects(bucket)), len(rows(live)), used(live)) == (5, 5, 5 * len(PDF))
 
 
+def test_two_processes_take_no_name_from_each_other(serving: Callable[..., Live], store: Store, bucket: str) -> None:
+    """Equal names in equal milliseconds: the store decides who has which."""
+    live = serving(WORKERS="2")
+    headers = live.login()
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda n: uploaded(live, headers, part(content=PDF + bytes([n]))), range(40)))
+    assert len({file["savedTo"] for [file] in found}) == 40
+    assert sorted(store.objects(bucket)) == sorted(path for path, _ in rows(live))
+
+
 def test_a_row_whose_bytes_are_on_their_way_is_seen_by_nobody(live: Live) -> None:
     """Not in the list, not in the figures, not charged, not found by its id, not verified."""
     headers = live.login()

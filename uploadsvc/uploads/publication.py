@@ -4,7 +4,7 @@ import logging
 from functools import partial
 
 from flask import current_app, g, request
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..credentials import new_id
 from ..errors import ApiError, ClientClosedRequest
@@ -73,7 +73,7 @@ class Publication:
             gone = Document.withdraw(self._announced) if self._announced else not lost
             for path in self._published if gone else ():
                 self._storage.delete(path)
-        except (ApiError, OSError, DBAPIError) as fault:
+        except (ApiError, OSError, SQLAlchemyError) as fault:
             log.warning("leftovers", extra={"files": len(self._files), "reason": type(fault).__name__})
 
 
