@@ -137,6 +137,23 @@ def test_a_store_that_hangs_keeps_nobody_else_waiting(live: Live, frail: Store, 
     assert len(settled(live, frail, bucket)) == 1
 
 
+def test_a_store_that_hangs_takes_not_every_thread(live: Live, frail: Store, bucket: str) -> None:
+    """More uploads than threads: those who find no place are told soon, and who needs no store is answered."""
+    headers = live.login()
+    assert frail.process is not None
+    with ThreadPoolExecutor(8) as pool:
+        frail.process.send_signal(signal.SIGSTOP)
+        try:
+            uploads = [pool.submit(live.upload, headers) for _ in range(8)]
+            assert eventually(lambda: sum(upload.done() for upload in uploads) == 5, 18)
+            assert live.request("GET", "/api/documents", headers=headers)[0] == 200
+        finally:
+            frail.process.send_signal(signal.SIGCONT)
+        statuses = sorted(upload.result()[0] for upload in uploads)
+    assert statuses == [200] * 3 + [503] * 5
+    assert len(settled(live, frail, bucket)) == 3
+
+
 def test_the_last_of_twenty_files_fails_and_none_is_kept(live: Live, frail: Store, bucket: str) -> None:
     """All or nothing, at once and not only after a sweep."""
     headers = live.login()
