@@ -6,6 +6,7 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, g, jsonify, request, send_file
+from werkzeug.wsgi import FileWrapper
 
 from . import audit
 from .credentials import is_id, seal, unseal
@@ -20,6 +21,7 @@ bp = Blueprint("documents", __name__, url_prefix="/api/documents")
 _PAGE = 50
 _MAX_PAGE = 200
 _CURSOR = "c-"  # tells a cursor from a document's id
+_CHUNK = 64 * 1024  # bytes that a thread passes on at a time
 _SENT = {200, 206}  # not 304: the client has it already
 _NO_DOCUMENT = "There is no such document."
 _RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-([0-9]{1,18}))")
@@ -91,16 +93,19 @@ def content(document_id: str) -> Response:
 
 def _with_bytes(document: Document) -> Response:
     """Return the answer with the bytes, or those of them that are asked for."""
+    storage: Storage = current_app.extensions["storage"]
     try:
         with disk_errors():
-            file = current_app.extensions["storage"].open(document.path)
+            file = storage.open(document.path)
     except StorageFailed:
         own_document_or_404(document.public_id)  # deleted since it was found?
         raise
-    if isinstance(file, RemoteFile):  # the server's own wrapper would be read in the loop, and everybody wait for it
-        request.environ.pop("wsgi.file_wrapper", None)
     try:
-        return _conditional(send_file(file, document.content_type), document, _range_counts(document))
+        if isinstance(file, RemoteFile):  # the server's own wrapper is read in its loop, and everybody would wait
+            response = Response(FileWrapper(file, _CHUNK), direct_passthrough=True)
+        else:
+            response = send_file(file, document.content_type)
+        return _conditional(response, document, _range_counts(document))
     except BaseException:
         file.close()
         raise

@@ -1,4 +1,4 @@
-"""The operator's commands: `flask --app wsgi serve | users … | tokens … | documents … | database … | sweep | …`."""
+"""The operator's commands: `flask --app wsgi serve | users … | tokens … | documents … | storage … | database … | sweep | …`."""
 
 from flask import Blueprint
 
@@ -8,9 +8,10 @@ from .documents import documents
 from .maintenance import sweep, verify
 from .restore import restore
 from .serve import serve
+from .storage import storage
 from .tokens import tokens
 from .users import seed, users
 
 bp = Blueprint("commands", __name__, cli_group=None)
-for command in (serve, users, tokens, documents, database, seed, sweep, verify, backup, restore):
+for command in (serve, users, tokens, documents, storage, database, seed, sweep, verify, backup, restore):
     bp.cli.add_command(command)

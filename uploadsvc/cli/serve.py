@@ -9,6 +9,7 @@ from flask import Config, Flask, current_app
 from flask.cli import with_appcontext
 
 from .. import server, workers
+from ..errors import ApiError
 from .instance import set_up
 from .schedule import keep_house
 
@@ -26,6 +27,7 @@ def serve(inherited_socket: int | None, supervisor: int | None) -> None:
         server.run(app, socket.socket(fileno=inherited_socket), supervisor)
         return
     set_up(first_account=True)
+    _tell_of_storage(app)
     listener = server.listen(app.config["HOST"], app.config["PORT"])
     threading.Thread(target=keep_house, args=(app,), daemon=True, name="sweeper").start()
     host, port = listener.getsockname()[:2]
@@ -45,3 +47,12 @@ def _warn_of_counting_apart(config: Config) -> None:
         log.warning(
             "every process counts sign-in tries and open uploads for itself, which multiplies the limits: set REDIS_URL"
         )
+
+
+def _tell_of_storage(app: Flask) -> None:
+    """Say in one line why nothing can be stored, if so; the service runs all the same, for that may be mended."""
+    try:
+        app.extensions["storage"].check()
+    except ApiError as error:
+        reason = getattr(error.__cause__, "strerror", None) or error.message
+        log.error("storage_not_ready", extra={"reason": reason})

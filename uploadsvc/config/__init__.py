@@ -121,7 +121,7 @@ def bucket(config: Mapping[str, Any]) -> BucketSettings | None:
         key=config["AWS_ACCESS_KEY_ID"],
         secret=config["AWS_SECRET_ACCESS_KEY"],
         session_token=config["AWS_SESSION_TOKEN"],
-        connections=4 * config["THREADS"],
+        places=config["THREADS"] - 1,  # one thread is always kept from a store that hangs
         proxied=config["S3_PROXY_DOWNLOADS"],
     )
 

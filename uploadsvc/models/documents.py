@@ -111,7 +111,7 @@ class Document(db.Model):  # type: ignore[name-defined]
     def total(cls, session: Session) -> tuple[int, int]:
         """Return the number of documents and of their bytes."""
         count, size = session.execute(select(func.count(), func.sum(cls.size)).where(KEPT)).one()
-        return count, int(size or 0)
+        return count, int(size or 0)  # some databases sum to a Decimal
 
     @classmethod
     def of_upload(cls, user_id: int, key: str) -> list[Row]:

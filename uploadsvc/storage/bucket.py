@@ -13,7 +13,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ..errors import ApiError
 from .kinds import BucketSettings
+from .places import Places
 from .refusals import Taken, store_errors
 from .remote import Stream
 from .staged import Staged
@@ -21,6 +23,7 @@ from .staged import Staged
 log = logging.getLogger("uploadsvc.storage")
 
 _WHOLE = 16 << 20  # bytes: a file of more is sent in parts
+_CONNECTIONS = 4  # kept open for each place: downloads that pass through hold some too
 _PART = 8 << 20  # bytes: times 10 000 parts is 80 GB
 
 
@@ -39,6 +42,7 @@ class Bucket:
         self._settings = settings
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
+        self._places = Places(settings.places)
 
     def put_new(self, key: str, staged: Staged, disposition: str) -> bool:
         """Store a staged file, compared with what was streamed; return False, and nothing else, where a file lies."""
@@ -58,23 +62,21 @@ class Bucket:
         """Open the object from `position` on; return its stream and how many bytes that has."""
         ranged = {"Range": f"bytes={position}-"} if position else {}
         with store_errors():
-            found = self._ask().get_object(Bucket=self._settings.name, Key=key, **ranged)
+            found = self._call("get_object", Key=key, **ranged)
         return _Stream(found["Body"]), found["ContentLength"]
 
     def head(self, key: str) -> dict[str, Any] | None:
         """Return what the store knows of an object, or None where none lies."""
         try:
             with store_errors():
-                given = {"Bucket": self._settings.name, "Key": key, "ChecksumMode": "ENABLED"}
-                found: dict[str, Any] = self._ask().head_object(**given)
+                return self._call("head_object", Key=key, ChecksumMode="ENABLED")
         except FileNotFoundError:
             return None
-        return found
 
     def delete(self, key: str) -> None:
         """Remove an object, if it is there."""
         with store_errors():
-            self._ask().delete_object(Bucket=self._settings.name, Key=key)
+            self._call("delete_object", Key=key)
 
     def folders(self) -> Iterator[str]:
         """Yield what stands before the first slash of keys."""
@@ -97,8 +99,7 @@ class Bucket:
     def abort(self, multipart: Listed) -> None:
         """Give up an upload in parts, and free what it holds; one that has ended is as good as given up."""
         with store_errors(missing_is_fine=True):
-            given = {"Bucket": self._settings.name, "Key": multipart.key, "UploadId": multipart.upload_id}
-            self._ask().abort_multipart_upload(**given)
+            self._call("abort_multipart_upload", Key=multipart.key, UploadId=multipart.upload_id)
 
     def address(self, key: str, seconds: int, disposition: str, content_type: str) -> str:
         """Return a URL of the object, signed for so long, with the headers that its answer is to bear."""
@@ -115,25 +116,22 @@ class Bucket:
 
     def _put(self, key: str, staged: Staged, disposition: str, **condition: str) -> None:
         about = {"ContentType": "application/octet-stream", "ContentDisposition": disposition}
-        about |= {"Bucket": self._settings.name, "Key": key}
         if staged.size > _WHOLE:
-            self._put_parts(staged, about, condition)
+            self._put_parts(key, staged, about, condition)
             return
         checksum = _base64(bytes.fromhex(staged.sha256))
         with staged.open() as file:
-            self._ask().put_object(Body=file, ChecksumSHA256=checksum, **about, **condition)
+            self._call("put_object", Key=key, Body=file, ChecksumSHA256=checksum, **about, **condition)
 
-    def _put_parts(self, staged: Staged, about: dict[str, str], condition: dict[str, str]) -> None:
+    def _put_parts(self, key: str, staged: Staged, about: dict[str, str], condition: dict[str, str]) -> None:
         """Store a large file in parts, of which one at a time is in memory; abort unless all are the bytes streamed."""
-        client, where = self._ask(), {"Bucket": about["Bucket"], "Key": about["Key"]}
         metadata = {"sha256": staged.sha256}  # the store itself knows but the parts' checksums
-        begun = client.create_multipart_upload(ChecksumAlgorithm="SHA256", Metadata=metadata, **about)
-        where["UploadId"] = begun["UploadId"]
+        begun = self._call("create_multipart_upload", Key=key, ChecksumAlgorithm="SHA256", Metadata=metadata, **about)
+        where = {"Key": key, "UploadId": begun["UploadId"]}
         try:
             parts = list(self._sent_parts(staged, where))
-            client.complete_multipart_upload(MultipartUpload={"Parts": parts}, **where, **condition)
-            found = client.head_object(Bucket=about["Bucket"], Key=about["Key"])
-            if found["ContentLength"] != staged.size:
+            self._call("complete_multipart_upload", MultipartUpload={"Parts": parts}, **where, **condition)
+            if self._call("head_object", Key=key)["ContentLength"] != staged.size:
                 raise OSError(errno.EIO, "the store has another number of bytes than it was sent")
         except BaseException:
             self._abort_quietly(where)
@@ -146,9 +144,8 @@ class Bucket:
             for number in range(1, 2 + (staged.size - 1) // _PART):
                 data = file.read(_PART)
                 digest.update(data)
-                checksum = _base64(hashlib.sha256(data).digest())
-                given = {"PartNumber": number, "ChecksumSHA256": checksum}
-                sent = self._ask().upload_part(Body=data, **given, **where)
+                given = {"PartNumber": number, "ChecksumSHA256": _base64(hashlib.sha256(data).digest())}
+                sent = self._call("upload_part", Body=data, **given, **where)
                 yield given | {"ETag": sent["ETag"]}
         if digest.hexdigest() != staged.sha256:
             raise OSError(errno.EIO, "the bytes have changed since they were staged")
@@ -156,9 +153,16 @@ class Bucket:
     def _abort_quietly(self, where: dict[str, str]) -> None:
         """Give up an upload in parts; where that fails too, the sweep does it."""
         try:
-            self._ask().abort_multipart_upload(**where)
-        except (ClientError, BotoCoreError):
+            self._call("abort_multipart_upload", **where)
+        except (ClientError, BotoCoreError, ApiError):
             log.warning("multipart_left")
+
+    def _call(self, name: str, **given: Any) -> dict[str, Any]:
+        """Make one request of the bucket, and wait for its answer in one of the places."""
+        client = self._ask()
+        with self._places.one():
+            answer: dict[str, Any] = getattr(client, name)(Bucket=self._settings.name, **given)
+        return answer
 
     def _pages(self, call: str, **given: str) -> Iterator[dict[str, Any]]:
         """Yield the pages of a listing."""
@@ -179,9 +183,11 @@ class Bucket:
 
     def _client(self, patience: dict[str, Any]) -> Any:
         given = self._settings
-        style = "path" if given.endpoint else "auto"
         config = Config(
-            signature_version="s3v4", s3={"addressing_style": style}, max_pool_connections=given.connections, **patience
+            signature_version="s3v4",
+            s3={"addressing_style": "path" if given.endpoint else "auto"},
+            max_pool_connections=_CONNECTIONS * given.places,
+            **patience,
         )
         return boto3.session.Session().client(
             "s3",

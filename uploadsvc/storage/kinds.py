@@ -80,7 +80,7 @@ class BucketSettings(NamedTuple):
     key: str
     secret: str
     session_token: str  # of keys that pass
-    connections: int  # that are kept open
+    places: int  # for those who wait for the store, at once
     proxied: bool  # the service itself sends what is downloaded
 
 

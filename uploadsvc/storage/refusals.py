@@ -63,7 +63,7 @@ def _refusal(error: ClientError) -> Exception:
     if code in _FULL or status == _NO_ROOM:
         log.error("store_full", extra={"reason": code})
         return InsufficientStorage("The file store is full. Nothing was stored; try again later.")
-    if code in _NOT_NOW or status >= _SERVER_FAULT:
+    if code in _NOT_NOW or (status >= _SERVER_FAULT and code != "NotImplemented"):
         return _unavailable(code)
     if error.operation_name == "HeadBucket":  # whose answer has no body to say it
         return _failed(_NO_BUCKET.get(code, f"the store answers {code}"))

@@ -28,7 +28,7 @@ from .staging import Staging
 _FRESH = 10.0  # seconds for which the bucket is not asked again whether it is there
 _URL_SECONDS = 300
 _TRIES = 100  # milliseconds that are taken by others, one after the other
-_BATCH = 50_000  # objects whose rows are looked for at a time: some MiB
+_BATCH = 200_000  # objects whose rows are looked for at a time: some 30 MiB
 
 
 class S3Storage(Staging):

@@ -92,7 +92,16 @@ _LOGIN, _UPLOAD = "/api/auth/login", "/api/upload"
 def _begin_at_zero() -> None:
     """Make the series that alerts ask for: Prometheus sees no increase in one that begins with its first event."""
     known: dict[Any, Iterable[str]] = {
-        _uploads: ("ok", "quota", "truncated", "suspicious", "storage_error", "insufficient_storage", "scan_failed"),
+        _uploads: (
+            "ok",
+            "quota",
+            "truncated",
+            "suspicious",
+            "storage_error",
+            "insufficient_storage",
+            "scan_failed",
+            "unavailable",
+        ),
         _upload_bytes: ("ok",),
         _logins: _LOGIN_RESULT.values(),
         _token_rejections: ("invalid", "expired", "revoked", "csrf"),

@@ -4,7 +4,7 @@ import logging
 from functools import partial
 
 from flask import current_app, g, request
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..credentials import new_id
 from ..errors import ApiError, ClientClosedRequest, OutcomeUnknown
@@ -54,8 +54,8 @@ class Publication:
     def _announce(self, row: Row, path: str) -> None:
         """Insert the row of a file that is about to lie at `path`; a new one where another path was taken."""
         row |= {"path": path, "public_id": new_id()}
-        self._announced.append(row["public_id"])
         Document.announce(row)
+        self._announced.append(row["public_id"])
 
     def _commit(self) -> None:
         moment, quota = now(), current_app.config["USER_QUOTA_BYTES"]
@@ -73,7 +73,7 @@ class Publication:
             gone = Document.withdraw(self._announced) if self._announced else known
             for path in self._published if gone else ():
                 self._storage.delete(path)
-        except (ApiError, OSError, DBAPIError) as fault:
+        except (ApiError, OSError, SQLAlchemyError) as fault:
             log.warning("leftovers", extra={"files": len(self._files), "reason": type(fault).__name__})
 
 
