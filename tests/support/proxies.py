@@ -62,29 +62,53 @@ def with_replaced(text: str, changes: dict[str, str]) -> str:
 
 
 @contextmanager
-def nginx(folder: Path, *services: Live) -> Iterator[Fronted]:
-    """deploy/nginx.conf in front of `services`, with TLS."""
-    tls, port, plain, held = _certificate(folder), free_port(), free_port(), folder / "held"
-    held.mkdir()
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    changes = {
-        "user www-data;": "user root;",
-        "/run/nginx.pid": f"{folder}/nginx.pid",
-        "/var/log/nginx/": f"{folder}/",
-        "http {": "http {" + "".join(f"{kind}_temp_path {held}/{kind};" for kind in kinds),
-        "server 127.0.0.1:4000;": "".join(f"server 127.0.0.1:{service.port};" for service in services),
+def nginx(folder: Path, *services: Live, allowed: str = "") -> Iterator[Fronted]:
+    """deploy/nginx.conf in front of a service, or deploy/scaled/nginx.conf of several, with TLS.
+
+    `allowed` is the origin of a client on another host.
+    """
+    tls, port, plain, deploy = _certificate(folder), free_port(), free_port(), ROOT / "deploy"
+    site = {
         "listen 80;": f"listen 127.0.0.1:{plain};",
         "listen [::]:80;": "",
         "listen 443 ": f"listen 127.0.0.1:{port} ",
         "listen [::]:443 ssl http2;": "",
         "/etc/letsencrypt/live/files.example.org/": f"{folder}/",
     }
-    config = folder / "nginx.conf"
-    config.write_text(with_replaced((ROOT / "deploy/nginx.conf").read_text(), changes))
+    if allowed:
+        site |= {"# https://app.example.org $http_origin;": f"{allowed} $http_origin;"}
+    write_replaced(folder, deploy / "site.nginx.conf", site)
+    if len(services) > 1:
+        ports = dict(zip((":4001 ", ":4002 "), (f":{service.port} " for service in services), strict=True))
+        write_replaced(folder, deploy / "scaled/instances.conf", ports)
+        config = write_replaced(folder, deploy / "scaled/nginx.conf", _own_nginx(folder))
+    else:
+        address = {"server 127.0.0.1:4000;": f"server 127.0.0.1:{services[0].port};"}
+        config = write_replaced(folder, deploy / "nginx.conf", _own_nginx(folder) | address)
     command = [needed("nginx"), "-c", str(config), "-p", str(folder), "-g", "daemon off;"]
     front = Fronted(**_of(services[0]), port=port, plain_port=plain, tls=tls, folder=folder)
     with _running(command, folder, {}, front):
         yield front
+
+
+def _own_nginx(folder: Path) -> dict[str, str]:
+    """What in every nginx.conf is the machine's: its user, its process and its files."""
+    held = folder / "held"
+    held.mkdir()
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    return {
+        "user www-data;": "user root;",
+        "/run/nginx.pid": f"{folder}/nginx.pid",
+        "/var/log/nginx/": f"{folder}/",
+        "http {": "http {" + "".join(f"{kind}_temp_path {held}/{kind};" for kind in kinds),
+    }
+
+
+def write_replaced(folder: Path, sample: Path, changes: dict[str, str]) -> Path:
+    """Write a sample into `folder` under its own name, with every key of `changes` replaced."""
+    written = folder / sample.name
+    written.write_text(with_replaced(sample.read_text(), changes))
+    return written
 
 
 @contextmanager
