@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.support.clock import eventually
 from tests.support.engines import ROOT, Live, free_port, needed
 
-NAME = "files.example.org"
+NAME, APP = "files.example.org", "app.example.org"  # the service, and the client where it has a host of its own
 BEHIND = {  # what the samples ask the service to be told; `localhost` is what raw requests are sent to
     "PUBLIC_URL": f"https://{NAME}",
     "TRUSTED_PROXY": "127.0.0.1",
@@ -112,6 +112,32 @@ def write_replaced(folder: Path, sample: Path, changes: dict[str, str]) -> Path:
 
 
 @contextmanager
+def cdn(folder: Path, port: int, api: str) -> Iterator[None]:
+    """deploy/cdn.nginx.conf at `port`, with TLS if `api`, the service's origin, has it."""
+    changes = {
+        "https://files.example.org;": f"{api};",
+        "listen 443 ssl http2;": f"listen 127.0.0.1:{port} ssl http2;",
+        "listen [::]:443 ssl http2;": "",
+        "/etc/letsencrypt/live/app.example.org/": f"{folder}/",
+        "/opt/uploadsvc/web;": f"{ROOT}/web;",
+    }
+    tls = _certificate(folder)
+    site = write_replaced(folder, ROOT / "deploy/cdn.nginx.conf", changes)
+    if api.startswith("http:"):
+        tls = None
+        site.write_text(site.read_text().replace(" ssl http2;", ";"))
+    own = _own_nginx(folder)
+    around = f"user www-data;pid /run/nginx.pid;error_log /var/log/nginx/error.log;events {{}}http {{include {site};}}"
+    config = folder / "nginx.conf"
+    config.write_text(with_replaced(around, own))
+    command = [needed("nginx"), "-c", str(config), "-p", str(folder), "-g", "daemon off;"]
+    nobody = Live(None, port, folder, folder / "proxy.log", {})
+    front = Fronted(**_of(nobody), port=port, tls=tls, folder=folder)
+    with _running(command, folder, {}, front):
+        yield
+
+
+@contextmanager
 def caddy(folder: Path, service: Live) -> Iterator[Fronted]:
     """deploy/Caddyfile in front of `service`, with a certificate of the tests' own, so that nobody is asked for one."""
     tls, port = _certificate(folder), free_port()
@@ -156,7 +182,7 @@ def _listens(front: Fronted) -> bool:
 
 def _certificate(folder: Path) -> ssl.SSLContext:
     """Make one for the samples' name, which signs itself; the context is that of a client who trusts it."""
-    names = f"subjectAltName=DNS:{NAME},DNS:localhost,IP:127.0.0.1"
+    names = f"subjectAltName=DNS:{NAME},DNS:{APP},DNS:localhost,IP:127.0.0.1"
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(folder / "privkey.pem")]
     command = [needed("openssl"), "req", "-x509", *key, "-out", str(folder / "fullchain.pem"), "-days", "1"]
     subprocess.run([*command, "-subj", f"/CN={NAME}", "-addext", names], check=True, capture_output=True)
