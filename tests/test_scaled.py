@@ -1,12 +1,11 @@
 """deploy/scaled/: two instances behind nginx. What is sent to either is there; a rolling restart loses nothing.
 
-`ENGINES` is what the instances share. It is SQLite and a folder here, unless the fixture says otherwise.
+What the instances share stands in the fixture `engines`: SQLite and a folder.
 """
 
 import hashlib
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -19,20 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.support.bodies import PDF, multipart, part
 from tests.support.clock import eventually
-from tests.support.engines import ROOT, Live, free_port
-from tests.support.instances import Instances, is_used, two_instances
+from tests.support.engines import Live, free_port
+from tests.support.instances import Instances, commands, is_used, two_instances
 from tests.support.proxies import NAME, Fronted, nginx, with_replaced
 from tests.support.wire import Answer, Wire, upload_head
-from uploadsvc.config import SETTINGS
 
-SCALED = ROOT / "deploy/scaled"
-README = (SCALED / "README.md").read_text()
-COMPOSE = yaml.safe_load((SCALED / "compose.yaml").read_text())
-NAMES = {setting.name for setting in SETTINGS}
 UPLOADS = 40
 
 
@@ -196,13 +189,6 @@ class Reader:
         self._thread.join()
 
 
-def block(heading: str, having: str) -> str:
-    """The shell commands of README.md below a heading, of the block that has this text."""
-    section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    [found] = [text for text in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) if having in text]
-    return found
-
-
 @contextmanager
 def systemd(folder: Path, instances: Instances) -> Iterator[dict[str, str]]:
     """An environment in which `systemctl restart uploadsvc@N` restarts the instance N."""
@@ -230,7 +216,7 @@ def systemd(folder: Path, instances: Instances) -> Iterator[dict[str, str]]:
 def roll(folder: Path, instances: Instances) -> None:
     """Restart both as README.md says."""
     ports = "".join(f"{number + 1}) port={instances.now(number).port};; " for number in (0, 1))
-    script = block("Restarting, one instance after the other", "systemctl restart")
+    script = commands("Restarting, one instance after the other", "systemctl restart")
     script = with_replaced(script, {"do\n": f"do case $n in {ports}esac\n", "400$n": "$port"})
     with systemd(folder, instances) as environ:
         told = subprocess.run(["sh", "-ec", script], env=environ, capture_output=True, timeout=120, check=False)

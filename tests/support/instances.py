@@ -1,5 +1,6 @@
 """Two instances of the service behind nginx, as deploy/scaled/ puts them up; what they share is the caller's to say."""
 
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.clock import eventually
-from tests.support.engines import Live, start_live
+from tests.support.engines import ROOT, Live, start_live
 from tests.support.proxies import BEHIND, Fronted, nginx
 from tests.support.traces import open_files
 
+README = (ROOT / "deploy/scaled/README.md").read_text()
 SHARED = BEHIND | {
     "JWT_SECRET": "tests-only-secret-of-more-than-32-bytes",
     "TRUSTED_HOSTS": f"{BEHIND['TRUSTED_HOSTS']},127.0.0.1",  # for questions to one of them
@@ -76,3 +78,10 @@ def is_used(front: Fronted, instances: Instances, number: int) -> bool:
     """Does nginx send requests to it again?"""
     before = len(instances.served(number))
     return eventually(lambda: front.request("GET", "/healthz") and len(instances.served(number)) > before)
+
+
+def commands(heading: str, having: str) -> str:
+    """The shell commands of deploy/scaled/README.md below a heading, of the block that has this text."""
+    section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    [found] = [text for text in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) if having in text]
+    return found
