@@ -129,3 +129,27 @@ def test_nginx_finds_its_files_where_the_command_puts_them() -> None:
     assert all((ROOT / path).is_file() for path in copied)
     included = re.findall(r"^\s*include (\S+);", (SCALED / "nginx.conf").read_text(), re.MULTILINE)
     assert sorted(["nginx.conf", *included]) == sorted(Path(path).name for path in copied)
+
+
+GROWING = (ROOT / "docs/growing.md").read_text()
+
+
+def test_the_figures_to_look_at_are_the_services_own(live: Live) -> None:
+    """docs/growing.md names metrics that `/metrics` tells, by their names."""
+    told = live.request("GET", "/metrics")[2].decode()
+    named = set(re.findall(r"\b(?:[a-z]+_){2,}(?:total|seconds|bytes|depth)(?:_total)?\b", GROWING)) - {"drain_seconds"}
+    assert len(named) > 5
+    assert [name for name in named if f"# TYPE {name} " not in told and f"\n{name} " not in told] == []
+
+
+def test_any_host_of_files_can_serve_the_page(tmp_path: Path) -> None:
+    """The one command of docs/growing.md changes the one line that says where the API is."""
+    [script] = re.findall(r"```sh\n(cp -r web site .*?)```", GROWING, re.DOTALL)
+    (tmp_path / "web").symlink_to(ROOT / "web")
+    subprocess.run(["sh", "-ec", script.replace("cp -r web ", "cp -rL web ")], cwd=tmp_path, check=True)
+    before, after = ((tmp_path / name / "index.html").read_text().splitlines() for name in ("web", "site"))
+    [(old, new)] = [lines for lines in zip(before, after, strict=True) if lines[0] != lines[1]]
+    assert (old, new) == (
+        '<meta name="api" content="">',
+        '<meta name="api" content="https://files.example.org">',
+    )
