@@ -49,7 +49,7 @@ def by_nginx(service: Live, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def by_caddy(service: Live, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fronted]:
-    with caddy(tmp_path_factory.mktemp("caddy"), service) as front:
+    with caddy(tmp_path_factory.mktemp("caddy"), service, allowed=APP) as front:
         yield front
 
 
@@ -378,11 +378,11 @@ def test_what_nginx_refuses_itself_is_json(by_nginx: Fronted, name: str) -> None
 @pytest.mark.parametrize(
     ("origin", "granted"), [(APP, APP), ("https://evil.test", None), ("https://app.example.org.evil.test", None)]
 )
-def test_a_page_on_another_host_reads_why_nginx_refuses(by_nginx: Fronted, origin: str, granted: str | None) -> None:
-    """B7: where its origin is an allowed one; its own site's limit is told as the service tells its own."""
-    large = head(UPLOAD, f"Content-Length: {MOST + 1}", f"Origin: {origin}")
+def test_a_page_on_another_host_reads_why_the_proxy_refuses(front: Fronted, origin: str, granted: str | None) -> None:
+    """B7: where its origin is an allowed one; any other gets the same answer and may not read it."""
+    large = head(UPLOAD, f"Content-Length: {MOST + 1}", f"Origin: {origin}", EXPECT)
     for request, status in ((large, 413), (head("GET /metrics HTTP/1.1", f"Origin: {origin}"), 403)):
-        answer = sent(by_nginx, request)
+        answer = sent(front, request)
         refusal(answer, status)
         assert answer.headers.get("access-control-allow-origin") == granted
         assert answer.headers.get("access-control-allow-credentials") == (granted and "true")

@@ -138,8 +138,11 @@ def cdn(folder: Path, port: int, api: str) -> Iterator[None]:
 
 
 @contextmanager
-def caddy(folder: Path, service: Live) -> Iterator[Fronted]:
-    """deploy/Caddyfile in front of `service`, with a certificate of the tests' own, so that nobody is asked for one."""
+def caddy(folder: Path, service: Live, allowed: str = "none") -> Iterator[Fronted]:
+    """deploy/Caddyfile in front of `service`, with a certificate of the tests' own, so that nobody is asked for one.
+
+    `allowed` is the origin of a client on another host.
+    """
     tls, port = _certificate(folder), free_port()
     own = f"bind 127.0.0.1\n\ttls {folder}/fullchain.pem {folder}/privkey.pem"
     changes = {  # left alone Caddy would make an authority of its own, and have this machine trust it
@@ -149,6 +152,7 @@ def caddy(folder: Path, service: Live) -> Iterator[Fronted]:
     config = folder / "Caddyfile"
     config.write_text(with_replaced((ROOT / "deploy/Caddyfile").read_text(), changes))
     environ = {"SITE": f"https://:{port}", "UPSTREAM": f"127.0.0.1:{service.port}", "HOME": str(folder)}
+    environ |= {"FRONTEND": allowed}
     command = [needed("caddy"), "run", "--adapter", "caddyfile", "--config", str(config)]
     front = Fronted(**_of(service), port=port, tls=tls, folder=folder)
     with _running(command, folder, environ, front):
