@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock"
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes
 
-.PHONY: run dev venv test check bench lock clean
+.PHONY: run dev venv test check bench bench-scaled lock clean
 
 run: $(VENV)/.run
 	$(BIN)/flask --app wsgi serve
@@ -21,6 +21,9 @@ test: $(VENV)/.test
 
 bench: $(VENV)/.run
 	$(BIN)/python bench/run.py
+
+bench-scaled: $(VENV)/.test
+	$(BIN)/python bench/scaled.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -58,6 +58,7 @@ class Service:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        self.url = f"http://127.0.0.1:{self.port}"
         self._wait()
         login = json.dumps({"email": "admin@localhost", "password": PASSWORD})
         answer = self.request("POST", "/api/auth/login", login, {"Content-Type": "application/json"})
@@ -121,7 +122,7 @@ def wrk(running, content, connections, path="/api/upload", seconds=SECONDS):
         sample.write_bytes(content)
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *script]
     environ = os.environ | {"BODY": str(sample), "BOUNDARY": BOUNDARY, "TOKEN": running.token}
-    url = f"http://127.0.0.1:{running.port}{path}"
+    url = f"{running.url}{path}"
     out = subprocess.run([*command, url], env=environ, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in out:
         raise SystemExit(out)

@@ -9,15 +9,20 @@ from alembic.runtime.migration import MigrationContext
 from flask import current_app
 from sqlalchemy import Connection
 
+from uploadsvc.extensions import postgres
+
 extension = current_app.extensions["migrate"]
 db = extension.db
 
 
 def run() -> None:
-    """Upgrade or downgrade in one transaction; SQLite alters tables by copying them (batch mode)."""
+    """Upgrade or downgrade in one transaction; SQLite alters tables by copying them (batch mode).
+
+    On PostgreSQL one process does it at a time; on SQLite, whose file is one machine's, whoever calls sees to that.
+    """
     engine = context.config.attributes.get("engine") or db.engine  # that of a backup's copy, or the application's
     options = {"target_metadata": db.metadata, "transactional_ddl": True, "on_version_apply": _check_references}
-    with engine.connect() as connection, _foreign_keys_off(connection):
+    with postgres.alone(engine), engine.connect() as connection, _foreign_keys_off(connection):
         context.configure(connection=connection, **options, **extension.configure_args)
         with context.begin_transaction():
             if connection.dialect.name == "sqlite":

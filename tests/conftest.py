@@ -1,7 +1,11 @@
-"""Fixtures: an application and a real server, each on its own SQLite file and folder; Alice owns, Bob is a stranger."""
+"""Fixtures: an application and a real server, each on its own database and storage; Alice owns, Bob is a stranger.
+
+They are a SQLite file and a folder, and with `pytest --scaled` PostgreSQL, S3 and Redis.
+"""
 
 import io
 import logging
+import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -14,11 +18,40 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.support import engines
 from tests.support.engines import BASE, Live, start_live
 from tests.support.people import Person, add_user, signed_in
+from tests.support.postgres import Postgres, name_of, start_postgres
+from tests.support.s3 import Store, lacking
 from tests.support.traces import state
+from tests.support.valkey import Valkey, valkey_server
 from uploadsvc import create_app
 from uploadsvc.extensions import db
+
+scaled = pytest.StashKey[Any]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--scaled", action="store_true", help="on PostgreSQL, S3 and Redis")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("scaled"):
+        from tests.support.scaled import Scaled
+
+        config.stash[scaled] = Scaled()
+        engines.given_by_run = config.stash[scaled].settings
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if scaled in config.stash:
+        config.stash[scaled].close()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if scaled in config.stash:
+        items[:], left_out = config.stash[scaled].sorted_out(items)
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(scope="session")
@@ -33,16 +66,24 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def make_app(tmp_path: Path, schema: Path) -> Iterator[Callable[..., Flask]]:
-    """Make applications with settings of one's own, on one database and one folder."""
+def instance(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[Path]:
+    """The instance folder of a test's services; what the run gave for it is taken back afterwards."""
+    yield tmp_path / "instance"
+    if scaled in pytestconfig.stash:
+        pytestconfig.stash[scaled].forget(tmp_path / "instance")
+
+
+@pytest.fixture
+def make_app(instance: Path, schema: Path) -> Iterator[Callable[..., Flask]]:
+    """Make applications with settings of one's own, on one database and one storage."""
     made: list[Flask] = []
 
     def make(**overrides: Any) -> Flask:
-        instance = tmp_path / "instance"
         instance.mkdir(exist_ok=True)
-        if not (instance / "app.db").exists():
+        given = engines.given_by_run(instance)
+        if not given and not (instance / "app.db").exists():
             shutil.copy(schema, instance / "app.db")
-        made.append(create_app(BASE | {"INSTANCE_PATH": str(instance)} | overrides))
+        made.append(create_app(BASE | {"INSTANCE_PATH": str(instance)} | given | overrides))
         return made[-1]
 
     yield make
@@ -101,17 +142,47 @@ def unchanged(app: Flask) -> Callable[[], Any]:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Live]]:
+def start(instance: Path) -> Iterator[Callable[..., Live]]:
     """Start real servers; all are killed after the test."""
     started: list[Live] = []
 
     def begin(**environ: str) -> Live:
-        started.append(start_live(tmp_path, **environ))
+        started.append(start_live(instance.parent, **environ))
         return started[-1]
 
     yield begin
     for live in started:
         live.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server, whose database `migrated` is there to be copied."""
+    server = start_postgres()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of an empty, migrated PostgreSQL database to copy."""
+    url = postgres.create()
+    app = create_app(BASE | {"INSTANCE_PATH": str(tmp_path_factory.mktemp("migrated")), "DATABASE_URL": url})
+    with app.app_context():
+        flask_migrate.upgrade()
+        db.engine.dispose()
+    yield name_of(url)
+    postgres.drop(url)
+
+
+@pytest.fixture
+def database_url(postgres: Postgres, migrated: str) -> Iterator[str]:
+    """The URL of an empty, migrated PostgreSQL database of the test's own."""
+    url = postgres.create(migrated)
+    yield url
+    postgres.drop(url)
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +191,22 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     running = start_live(tmp_path_factory.mktemp("live"))
     yield running
     running.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A real S3 server for all the tests of this process; each takes a bucket of its own."""
+    if reason := lacking():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    server = Store(tmp_path_factory.mktemp("s3"))
+    try:
+        yield server.start()
+    finally:
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Valkey]:
+    """A real Valkey, one for each process of the tests; `url()` is an empty database of it."""
+    with valkey_server() as running:
+        yield running

@@ -17,6 +17,7 @@ import pytest
 from tests.support.bodies import CONTENT_TYPE, PDF, multipart, part
 from tests.support.clock import YARDSTICK, cpu_seconds, eventually, measured_work
 from tests.support.engines import Live, answers, start_live, tuned
+from tests.support.stack import staged
 from tests.support.traces import left, open_files, requests_logged
 from tests.support.wire import CHUNKED, UPLOAD, Wire, authorization, chunk, head, is_refusal, upload_head
 from tests.test_deadlines import is_idle, many
@@ -528,10 +529,6 @@ def test_a_place_comes_back_however_its_upload_ends(start: Callable[..., Live]) 
             with Wire(live).send(upload_head(len(wrong), line), wrong[:-1]) as refused:
                 assert is_refusal(refused.answer(), 415)
         assert eventually(lambda: staged(live) == [])
-
-
-def staged(live: Live) -> list[Path]:
-    return list((live.instance / "uploads" / ".staging").iterdir())
 
 
 def test_tiny_chunks_cost_little_more_than_large_ones(live: Live, alice: str) -> None:

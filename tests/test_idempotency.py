@@ -12,6 +12,7 @@ from flask import Flask
 from tests.support.bodies import CONTENT_TYPE, PDF, multipart, part
 from tests.support.engines import Live
 from tests.support.people import Person
+from tests.support.stack import staged, stored
 from tests.support.traces import state
 
 KEY = {"Idempotency-Key": "one-upload.1"}
@@ -19,9 +20,8 @@ BODY = multipart(part("note", None, b"first"), part(filename="a.pdf"), part("mor
 
 
 def folder(person: Person) -> list[str]:
-    """The names in the person's folder on the disk."""
-    root = person.app.config["UPLOADS_DIR"] / str(person.tokens["user"]["id"])
-    return sorted(path.name for path in root.iterdir())
+    """The paths of the person's stored files."""
+    return [path for path in stored(person.app) if path.startswith(f"{person.tokens['user']['id']}/")]
 
 
 def documents(person: Person) -> list[str]:
@@ -228,9 +228,8 @@ def test_twenty_at_once_with_one_key_store_one_set(parts: list[bytes], start: Ca
     status, body = answers.pop()
     files = json.loads(body)["files"]
     assert (status, len(files)) == (200, sum(b"filename" in p for p in parts))
-    root = live.instance / "uploads"
-    assert {f"/uploads/1/{path.name}" for path in (root / "1").iterdir()} == {file["savedTo"] for file in files}
-    assert list((root / ".staging").iterdir()) == []
+    assert {f"/uploads/{path}" for path in stored(live)} == {file["savedTo"] for file in files}
+    assert staged(live) == []
     listed = json.loads(live.request("GET", "/api/documents", headers=headers)[2])["documents"]
     assert {document["id"] for document in listed} == {file["id"] for file in files}
 
@@ -246,12 +245,12 @@ def test_uploads_of_other_files_at_once_with_one_key_store_one_of_them(start: Ca
 
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(send, range(20)))
-    stored = {body for status, body in answers if status == 200}
-    assert len(stored) == 1 and [status for status, _ in answers].count(422) == 20 - 4
+    told = {body for status, body in answers if status == 200}
+    assert len(told) == 1 and [status for status, _ in answers].count(422) == 20 - 4
     assert {json.loads(body)["error"] for status, body in answers if status == 422} == {"idempotency_mismatch"}
-    files = {file["savedTo"] for file in json.loads(stored.pop())["files"]}
-    assert {f"/uploads/1/{path.name}" for path in (live.instance / "uploads" / "1").iterdir()} == files
-    assert list((live.instance / "uploads" / ".staging").iterdir()) == []
+    files = {file["savedTo"] for file in json.loads(told.pop())["files"]}
+    assert {f"/uploads/{path}" for path in stored(live)} == files
+    assert staged(live) == []
 
 
 def test_many_keys_at_once_do_not_mix(start: Callable[..., Live]) -> None:
@@ -269,4 +268,4 @@ def test_many_keys_at_once_do_not_mix(start: Callable[..., Live]) -> None:
         answers = set(pool.map(send, range(20)))
     assert len(answers) == 5
     hashes = {json.loads(body)["files"][0]["sha256"] for _, body in answers}
-    assert len(hashes) == 5 == len(list((live.instance / "uploads" / "1").iterdir()))
+    assert len(hashes) == 5 == len(stored(live))

@@ -3,7 +3,6 @@
 import http.client
 import itertools
 import json
-import sqlite3
 import statistics
 import threading
 import time
@@ -21,6 +20,7 @@ from werkzeug.test import TestResponse
 from tests.support.clock import allowance
 from tests.support.engines import BASE, Live
 from tests.support.people import PASSWORD, Person
+from tests.support.stack import rows
 from uploadsvc import create_app, credentials
 from uploadsvc.config import ConfigError
 from uploadsvc.errors import TooManyRequests
@@ -54,9 +54,7 @@ def shown(answer: TestResponse) -> tuple[int, bytes, list[tuple[str, str]]]:
 
 
 def stored_hash(app: Flask) -> str:
-    with sqlite3.connect(app.config["INSTANCE_PATH"] / "app.db") as database:
-        [[stored]] = database.execute("SELECT password_hash FROM users").fetchall()
-    database.close()
+    [[stored]] = rows(app, "SELECT password_hash FROM users")
     return str(stored)
 
 

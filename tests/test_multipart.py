@@ -16,6 +16,7 @@ from tests.support.bodies import BOUNDARY, CONTENT_TYPE, PDF, multipart, part
 from tests.support.clock import allowance
 from tests.support.engines import Live
 from tests.support.people import Person, add_user
+from tests.support.stack import files
 
 MARK = b"--" + BOUNDARY.encode()
 LIMIT = 10_485_760
@@ -565,4 +566,4 @@ def test_two_content_types_are_refused(live: Live, types: tuple[str, str]) -> No
         answer = b"".join(iter(lambda: wire.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["ok"] is False
-    assert not [p for p in (live.instance / "uploads").rglob("*") if p.is_file()]
+    assert not files(live)

@@ -22,6 +22,7 @@ from sqlalchemy import event
 from tests.support.bodies import PDF, multipart, part
 from tests.support.engines import BASE, ROOT, Live
 from tests.support.people import Person
+from tests.support.stack import files, rows
 from tests.support.traces import left
 from uploadsvc import create_app
 from uploadsvc.extensions import db
@@ -32,17 +33,14 @@ SIZE = len(PDF)
 def kept(app: Flask) -> dict[int, tuple[int, int]]:
     """By user: what is counted, and what the rows say."""
     query = "SELECT id, used_bytes, (SELECT coalesce(sum(size), 0) FROM documents WHERE user_id = users.id) FROM users"
-    with closing(sqlite3.connect(app.config["INSTANCE_PATH"] / "app.db")) as database:
-        return {user_id: (used, stored) for user_id, used, stored in database.execute(query)}
+    return {user_id: (used, int(stored)) for user_id, used, stored in rows(app, query)}
 
 
 def counted(live: Live) -> list[int]:
     """What the first account keeps: as counted, by its rows, on the disk."""
-    with closing(sqlite3.connect(live.instance / "app.db")) as database:
-        [used] = database.execute("SELECT used_bytes FROM users WHERE id = 1").fetchone()
-        [rows] = database.execute("SELECT coalesce(sum(size), 0) FROM documents").fetchone()
-    files = [path.stat().st_size for path in (live.instance / "uploads").rglob("*") if path.is_file()]
-    return [used, rows, sum(files)]
+    [[used]] = rows(live, "SELECT used_bytes FROM users WHERE id = 1")
+    [[stored]] = rows(live, "SELECT coalesce(sum(size), 0) FROM documents")
+    return [used, int(stored), sum(files(live).values())]
 
 
 def set_quota(app: Flask, email: str, quota: int | str) -> None:

@@ -24,6 +24,7 @@ from tests.support.bodies import FILES, multipart, part
 from tests.support.clock import eventually
 from tests.support.engines import Live, needed
 from tests.support.people import Person, add_user
+from tests.support.stack import files
 from tests.support.traces import state
 from tests.test_feeders import FEEDERS, Caller
 from tests.test_filetypes import docx
@@ -678,7 +679,7 @@ def test_a_stop_waits_for_no_scan_longer_than_it_may(
     assert live.stop() == 0
     sender.join()
     assert not any(is_running(pid) for pid in scans_of(script))
-    assert not [path for path in (live.instance / "uploads").rglob("*") if path.is_file()]
+    assert not files(live)
 
 
 # --- settings

@@ -11,19 +11,19 @@ import re
 import shutil
 import socket
 import socketserver
-import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.support import stack
 from tests.support.bodies import FILES, PDF
 from tests.support.engines import ROOT, Live, needed
 from tests.support.traces import requests_logged
@@ -112,14 +112,12 @@ class Desk:
         found: Counter[tuple[str, str]] = Counter()
         for number, path, name, sha256 in self._documents():
             if number > self.mark:
-                content = (self.live.instance / "uploads" / path).read_bytes()
-                assert hashlib.sha256(content).hexdigest() == sha256
+                assert hashlib.sha256(stack.content(self.live, path)).hexdigest() == sha256
                 found[name, sha256] += 1
         return found
 
     def _documents(self) -> list[tuple[int, str, str, str]]:
-        with closing(sqlite3.connect(self.live.instance / "app.db")) as database:
-            return database.execute("SELECT id, path, filename, sha256 FROM documents").fetchall()
+        return stack.rows(self.live, "SELECT id, path, filename, sha256 FROM documents")
 
 
 def of(*files: tuple[str, bytes]) -> Counter[tuple[str, str]]:

@@ -16,7 +16,9 @@ from flask import Flask
 
 from tests.support.bodies import CONTENT_TYPE, PDF, multipart, part
 from tests.support.people import PASSWORD, Person, add_user
-from uploadsvc import config, uploads
+from tests.support.stack import content
+from uploadsvc import config
+from uploadsvc.uploads import publication
 
 TELLTALE = "telltale"
 CSRF, AGENT, NOTE = "csrf-of-alice", "agent-of-alice", "a field of Alice's"
@@ -74,7 +76,7 @@ def test_a_fault_arrives_without_anything_that_a_user_sent(
     sent = {"Cookie": f"token={TELLTALE}", "X-CSRF-Token": CSRF, "User-Agent": AGENT}
     sent |= {"traceparent": f"00-{'4' * 32}-{'5' * 16}-01"}
     with monkeypatch.context() as patched:
-        patched.setattr(uploads, "safe_name", fail)
+        patched.setattr(publication, "safe_name", fail)
         answer = alice.post(f"/api/upload?{TELLTALE}", data=body, content_type=CONTENT_TYPE, headers=sent)
     assert answer.status_code == 500
     [event] = events(envelopes)
@@ -108,8 +110,7 @@ def test_an_error_told_before_the_body_is_read_leaves_the_body_alone(
     app.before_request(lambda: logging.getLogger("uploadsvc.server").warning("no error"))
     alice = alice_of(app)
     [file] = alice.upload(content=PDF + b"x" * 100_000).get_json()["files"]
-    stored = app.config["UPLOADS_DIR"] / file["savedTo"].removeprefix("/uploads/")
-    assert stored.read_bytes() == PDF + b"x" * 100_000
+    assert content(app, file["savedTo"]) == PDF + b"x" * 100_000
     assert [event["message"] for event in events(envelopes)] == ["out_of_descriptors"] * 2
 
 

@@ -30,6 +30,7 @@ from sqlalchemy import create_engine, inspect, text
 from tests.support.bodies import PDF, multipart, part
 from tests.support.engines import BASE, ROOT, Live, free_port
 from tests.support.people import PASSWORD, Person, add_user
+from tests.support.stack import change, rows
 from tests.support.traces import open_files, state
 from uploadsvc import config, create_app, health
 from uploadsvc.extensions import db
@@ -208,8 +209,7 @@ def printed_passwords(live: Live) -> list[str]:
 
 
 def accounts(live: Live) -> list[tuple[str]]:
-    with closing(sqlite3.connect(live.instance / "app.db")) as rows:
-        return rows.execute("SELECT email FROM users ORDER BY email").fetchall()
+    return rows(live, "SELECT email FROM users ORDER BY email")
 
 
 def test_the_first_start_makes_one_account_and_prints_its_password_once(start: Callable[..., Live]) -> None:
@@ -399,9 +399,7 @@ def no_schema(app: Flask) -> None:
 
 
 def old_schema(app: Flask) -> None:
-    with closing(sqlite3.connect(app.config["INSTANCE_PATH"] / "app.db")) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0000'")
-        connection.commit()
+    change(app, "UPDATE alembic_version SET version_num = '0000'")
 
 
 def no_database(app: Flask) -> None:

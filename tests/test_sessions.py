@@ -2,7 +2,6 @@
 
 import json
 import re
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from werkzeug.test import TestResponse
 from tests.support.bodies import CONTENT_TYPE, PDF, multipart, part
 from tests.support.engines import BASE, Live
 from tests.support.people import PASSWORD, Person, csrf, signed_in
+from tests.support.stack import change, everything, rows
 from uploadsvc.auth import cookies
 from uploadsvc.models import accounts
 
@@ -464,10 +464,12 @@ def test_twenty_refreshes_at_once_leave_one_child(live: Live) -> None:
     assert len({claims_of(body["refresh"])["jti"] for _, body in answers}) == 1
     assert len({body["csrfToken"] for _, body in answers}) == 1
     assert live_refresh(live, answers[0][1]["refresh"])[0] == 200
-    with sqlite3.connect(live.instance / "app.db") as database:
-        sid = claims_of(token)["sid"]
-        assert database.execute("SELECT count(*) FROM sessions WHERE id = ?", (sid,)).fetchone() == (1,)
-    database.close()
+    assert rows(live, "SELECT count(*) FROM sessions WHERE id = :sid", sid=claims_of(token)["sid"]) == [(1,)]
+
+
+def journals(app: Flask) -> bytes:
+    """What SQLite's files hold, the journal's old rows too."""
+    return b"".join(path.read_bytes() for path in app.config["INSTANCE_PATH"].glob("app.db*"))
 
 
 def test_the_database_holds_no_usable_token(visitor: FlaskClient) -> None:
@@ -476,7 +478,7 @@ def test_the_database_holds_no_usable_token(visitor: FlaskClient) -> None:
     visitor.post(REFRESH, headers=csrf(visitor))
     tokens += [access_token(visitor), refresh_token(visitor)]
     ids = [claims_of(tokens[1])["jti"], claims_of(tokens[3])["jti"]]
-    dump = b"".join(path.read_bytes() for path in visitor.application.config["INSTANCE_PATH"].glob("app.db*"))
+    dump = everything(visitor.application) + journals(visitor.application)
     assert claims_of(tokens[1])["sid"].encode() in dump
     for secret in [*tokens, *ids, PASSWORD, csrf(visitor)["X-CSRF-Token"]]:
         assert secret.encode() not in dump
@@ -551,9 +553,7 @@ def test_the_operator_ends_every_session_of_an_account(
 
 def test_a_session_is_worth_nothing_once_the_account_is_disabled(alice: Person, visitor: FlaskClient) -> None:
     """A17: not even one that nobody ended, as when somebody signed in while the account was being disabled."""
-    with sqlite3.connect(alice.app.config["INSTANCE_PATH"] / "app.db") as database:
-        database.execute("UPDATE users SET is_active = 0")
-    database.close()
+    change(alice.app, "UPDATE users SET is_active = false")
     assert error(alice.get("/api/documents")) == (401, "session_ended")
     assert error(exchanged(alice.app, refresh_token(visitor))) == (401, "session_ended")
 

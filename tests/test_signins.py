@@ -1,9 +1,7 @@
 """Sessions in sight: where one is signed in, and ending one or all others."""
 
 import json
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +12,7 @@ from werkzeug.test import TestResponse
 from tests.support.bodies import CONTENT_TYPE, multipart, part
 from tests.support.engines import Live
 from tests.support.people import PASSWORD, Person, csrf, signed_in
+from tests.support.stack import rows
 from uploadsvc.models import accounts
 
 SESSIONS, LOGIN, REFRESH = "/api/auth/sessions", "/api/auth/login", "/api/auth/refresh"
@@ -205,7 +204,6 @@ def test_a_user_agent_beyond_ascii_is_shown_as_sent(live: Live) -> None:
             head += b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
             connection.sendall(head + body)
             assert b" 200 " in b"".join(iter(lambda: connection.recv(65536), b"")).partition(b"\r\n")[0]
-        with closing(sqlite3.connect(live.instance / "app.db")) as database:
-            [sid] = database.execute("SELECT id FROM sessions ORDER BY created_at DESC LIMIT 1").fetchone()
+        [[sid]] = rows(live, "SELECT id FROM sessions ORDER BY created_at DESC LIMIT 1")
         sessions = json.loads(live.request("GET", SESSIONS, headers=live.login())[2])["sessions"]
         assert [session["userAgent"] for session in sessions if session["id"] == sid] == [shown]

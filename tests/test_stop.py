@@ -18,6 +18,7 @@ import pytest
 from tests.support.bodies import PDF, multipart, part
 from tests.support.clock import eventually
 from tests.support.engines import Live, start_live
+from tests.support.stack import files, rows
 from tests.support.traces import left, open_files, requests_logged
 from tests.support.wire import Wire, authorization, head, upload_head
 
@@ -26,10 +27,9 @@ READY = head("GET /readyz HTTP/1.1")
 
 
 def stored(live: Live) -> tuple[int, list[str]]:
-    """Rows, and files in the upload tree."""
-    files = sorted(str(p) for p in (live.instance / "uploads").rglob("*") if p.is_file())
-    with closing(sqlite3.connect(live.instance / "app.db")) as database:
-        return database.execute("SELECT count(*) FROM documents").fetchone()[0], files
+    """Rows, and files, stored or on their way."""
+    [[documents]] = rows(live, "SELECT count(*) FROM documents")
+    return documents, sorted(files(live))
 
 
 def refuses_connections(live: Live) -> bool:

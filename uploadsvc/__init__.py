@@ -24,7 +24,8 @@ from . import (
     uploads,
 )
 from .scanner import scanner_for
-from .storage import LocalStorage
+from .storage import storage_for
+from .throttle import store_for
 
 __all__ = ["create_app", "models"]
 
@@ -35,9 +36,12 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app = Flask(__name__, instance_path=str(settings["INSTANCE_PATH"]), static_folder=None)
     app.config.from_mapping(settings)
     app.config.from_mapping(config.flask_settings(settings))
-    app.extensions["storage"] = LocalStorage(settings["UPLOADS_DIR"], settings["MIN_FREE_BYTES"])
+    app.extensions["storage"] = storage_for(
+        settings["UPLOADS_DIR"], settings["MIN_FREE_BYTES"], config.bucket(settings)
+    )
     places = settings["THREADS"] - 1  # one thread is always kept from scans
     app.extensions["scanner"] = scanner_for(settings["SCAN_COMMAND"], settings["CLAMD_ADDRESS"], places)
+    app.extensions["throttle_store"] = store_for(settings["REDIS_URL"])
     guard.prepare(app)
     telemetry.init_app(app)
     extensions.init_app(app)

@@ -56,6 +56,11 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
+def is_id(text: str) -> bool:
+    """Tell whether `text` looks as what `new_id` returns; PostgreSQL refuses to look for some that do not."""
+    return bool(re.fullmatch("[0-9a-f]{32}", text))
+
+
 def digest(token: str) -> str:
     """Return what the database keeps of a token: its SHA-256 in hex."""
     return hashlib.sha256(token.encode()).hexdigest()

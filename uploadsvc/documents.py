@@ -2,17 +2,18 @@
 
 import re
 import unicodedata
+from http import HTTPStatus
 from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, g, jsonify, request, send_file
 
 from . import audit
-from .credentials import seal, unseal
+from .credentials import is_id, seal, unseal
 from .errors import BadRequest, NotFound, StorageFailed
 from .extensions import db
 from .models import Document
 from .principal import Scope, requires
-from .storage import disk_errors
+from .storage import RemoteFile, Storage, disk_errors
 
 bp = Blueprint("documents", __name__, url_prefix="/api/documents")
 
@@ -28,6 +29,7 @@ _DOWNLOAD_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "private, no-store",
 }
+_REDIRECT_HEADERS = {"Cache-Control": "private, no-store"}  # the address is good for minutes, and for anybody
 
 
 @bp.get("")
@@ -72,27 +74,47 @@ def show(document_id: str) -> Response:
 @bp.get("/<document_id>/content")
 @requires(Scope.FULL)
 def content(document_id: str) -> Response:
-    """Send the bytes as an attachment; Range, If-Range and If-None-Match are honoured (RFC 9110 §13, §14)."""
+    """Send the bytes as an attachment; Range, If-Range and If-None-Match are honoured (RFC 9110 §13, §14).
+
+    Where the store can send them itself the client is sent there; only what the row can tell is answered here.
+    """
     document = own_document_or_404(document_id)
+    storage: Storage = current_app.extensions["storage"]
+    address = storage.address(document.path, disposition(document.filename), document.content_type)
+    response = _conditional(Response(), document) if address else _with_bytes(document)
+    if request.method == "GET" and response.status_code in _SENT:
+        audit.tell("downloaded", documents=[document_id], bytes=response.content_length)
+        if address:
+            return Response(status=HTTPStatus.FOUND, headers=_REDIRECT_HEADERS | {"Location": address})
+    return response
+
+
+def _with_bytes(document: Document) -> Response:
+    """Return the answer with the bytes, or those of them that are asked for."""
     try:
         with disk_errors():
             file = current_app.extensions["storage"].open(document.path)
     except StorageFailed:
-        own_document_or_404(document_id)  # deleted since it was found?
+        own_document_or_404(document.public_id)  # deleted since it was found?
         raise
+    if isinstance(file, RemoteFile):  # the server's own wrapper would be read in the loop, and everybody wait for it
+        request.environ.pop("wsgi.file_wrapper", None)
     try:
-        response = send_file(file, document.content_type, etag=document.sha256, last_modified=document.uploaded_at)
-        response.content_length, response.headers["Content-Type"] = document.size, document.content_type
-        response.headers.update(_DOWNLOAD_HEADERS)
-        response.headers["Content-Disposition"] = disposition(document.filename)
-        response.headers["Accept-Ranges"] = "bytes"
-        ranged = _range_counts(document)
-        response.make_conditional(request, accept_ranges=ranged, complete_length=document.size)
+        return _conditional(send_file(file, document.content_type), document, _range_counts(document))
     except BaseException:
         file.close()
         raise
-    if request.method == "GET" and response.status_code in _SENT:
-        audit.tell("downloaded", documents=[document_id], bytes=response.content_length)
+
+
+def _conditional(response: Response, document: Document, ranged: bool = False) -> Response:
+    """Return `response` with what its headers tell of the document, or 304, or 206 if the range counts."""
+    response.set_etag(document.sha256)
+    response.last_modified = document.uploaded_at
+    response.content_length, response.headers["Content-Type"] = document.size, document.content_type
+    response.headers.update(_DOWNLOAD_HEADERS)
+    response.headers["Content-Disposition"] = disposition(document.filename)
+    response.headers["Accept-Ranges"] = "bytes"
+    response.make_conditional(request, accept_ranges=ranged, complete_length=document.size)
     return response
 
 
@@ -124,6 +146,8 @@ def _range_counts(document: Document) -> bool:
 
 def own_document_or_404(public_id: str) -> Document:
     """Return the signed-in user's document; somebody else's is not found."""
+    if not is_id(public_id):
+        raise NotFound(_NO_DOCUMENT)
     document: Document | None = db.session.scalar(
         Document.owned(g.principal.user_id).where(Document.public_id == public_id)
     )

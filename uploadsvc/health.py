@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .errors import ApiError
 from .extensions import db
-from .storage import LocalStorage
+from .storage import Storage
 
 bp = Blueprint("health", __name__)
 
@@ -111,7 +111,7 @@ def _heads() -> frozenset[str]:
     return frozenset(ScriptDirectory(str(migrations)).get_heads())
 
 
-def _is_writable(storage: LocalStorage) -> bool:
+def _is_writable(storage: Storage) -> bool:
     try:
         storage.check()
     except (ApiError, OSError):

@@ -20,9 +20,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from .errors import Unauthorized
 from .extensions import connection
 from .guard import PROXIED, is_proxied
-from .models import ApiToken, Document, Session, User, now
-from .storage import LocalStorage
+from .models import KEPT, ApiToken, Document, Session, User, now
+from .storage import Storage
 from .telemetry.metrics import CONTENT_TYPE, exposition
+from .throttle import Store
 
 bp = Blueprint("metrics", __name__)
 log = logging.getLogger("uploadsvc.metrics")
@@ -34,7 +35,7 @@ _NEAR_HOST = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?")
 
 def init_app(app: Flask) -> None:
     """Register the route."""
-    app.extensions["facts"] = Facts(app.extensions["storage"])
+    app.extensions["facts"] = Facts(app.extensions["storage"], app.extensions["throttle_store"])
     app.register_blueprint(bp)
 
 
@@ -47,10 +48,14 @@ def metrics() -> Response:
 
 
 class Facts(Collector):
-    """What the database and the disk know: asked by a scrape, and no more often than every 30 seconds."""
+    """What the database and the disk know: asked by a scrape, and no more often than every 30 seconds.
 
-    def __init__(self, storage: LocalStorage) -> None:
+    Where processes share a store for their throttles, also whether it is there.
+    """
+
+    def __init__(self, storage: Storage, store: Store | None) -> None:
         self._storage = storage
+        self._store = store
         self._lock = threading.Lock()
         self._asked = float("-inf")
         self._known: list[Metric] = []
@@ -60,12 +65,19 @@ class Facts(Collector):
         with self._lock:
             if time.monotonic() - self._asked > _FRESH:
                 self._known, self._asked = self._ask(), time.monotonic()
-            return self._known
+            return self._known + self._throttles()
+
+    def _throttles(self) -> list[Metric]:
+        if self._store is None:
+            return []
+        return [
+            _gauge("throttle_store_up", "1: REDIS_URL is used; 0: this process counts alone.", not self._store.lost)
+        ]
 
     def _ask(self) -> list[Metric]:
         try:
             return [
-                _gauge("documents", "Documents that are kept.", _scalar(select(func.count(Document.id)))),
+                _gauge("documents", "Documents that are kept.", _scalar(select(func.count()).where(KEPT))),
                 _gauge("storage_used_bytes", "Their bytes.", _scalar(select(func.sum(User.used_bytes)))),
                 _gauge("storage_free_bytes", "Room where they lie, as uploads see it.", self._storage.free_bytes()),
                 _active_users(),
@@ -92,7 +104,7 @@ def _active_users() -> Metric:
 
 
 def _scalar(query: Select[Any]) -> int:
-    return connection().scalar(query) or 0
+    return int(connection().scalar(query) or 0)  # a sum of large numbers is a Decimal of PostgreSQL's
 
 
 def _admit(token: str) -> None:

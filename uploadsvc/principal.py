@@ -18,7 +18,7 @@ from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import InvalidTokenError
 from sqlalchemy.exc import DBAPIError
 
-from .credentials import TOKEN_PREFIX, digest, token_owner
+from .credentials import TOKEN_PREFIX, digest, is_id, token_owner
 from .errors import ApiError, Busy, InsufficientScope, SessionEnded, TokenExpired, TokenRevoked, Unauthorized, answer
 from .extensions import jwt
 from .guard import SAFE_METHODS
@@ -26,7 +26,8 @@ from .models import Account, ApiToken, Session, now
 
 _PROVEN = 1000  # credentials remembered at a time
 _NOTED_EVERY = 60  # seconds
-_USER_ID = re.compile(r"[0-9]{1,18}")  # less than 2^63
+_USER_ID = re.compile(r"[0-9]{1,10}")
+_MAX_USER_ID = 2**31 - 1  # what a column holds, and PostgreSQL compares with it
 
 
 class Scope(IntEnum):
@@ -134,7 +135,7 @@ def _named_by(claims: Mapping[str, Any]) -> Credential | None:
     user, session = claims.get("sub"), claims.get("sid")
     if "exp" not in claims or not isinstance(user, str) or not isinstance(session, str):
         return None
-    if not _USER_ID.fullmatch(user):
+    if not (_USER_ID.fullmatch(user) and int(user) <= _MAX_USER_ID and is_id(session)):
         return None
     return Credential(int(user), claims["exp"], session_id=session)
 

@@ -29,6 +29,14 @@ PROGRAMS = f"{os.environ['PATH']}:/usr/sbin:/sbin"  # Debian's servers lie where
 BASE = {"BCRYPT_ROUNDS": 4, "MIN_FREE_BYTES": 0, "JWT_SECRET": "tests-only-secret-of-more-than-32-bytes", "THREADS": 4}
 
 
+def on_its_own(_instance: Path) -> dict[str, str]:
+    """What a run gives the services of an instance folder beside their settings: SQLite and a folder need nothing."""
+    return {}
+
+
+given_by_run = on_its_own  # conftest puts the engines of `--scaled` in its place
+
+
 @dataclass
 class Live:
     """A real `serve` process."""
@@ -154,7 +162,8 @@ def start_live(folder: Path, wait: bool = True, **environ: str) -> Live:
         "MIN_FREE_BYTES": "0",
         "ADMIN_PASSWORD": PASSWORD,
         "PYTHONUNBUFFERED": "1",
-    } | environ
+    }
+    given |= given_by_run(instance) | environ
     log = folder / f"serve-{port}.log"
     with log.open("wb") as sink:
         process = subprocess.Popen(

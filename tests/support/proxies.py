@@ -67,7 +67,7 @@ def nginx(folder: Path, *services: Live, allowed: str = "") -> Iterator[Fronted]
 
     `allowed` is the origin of a client on another host.
     """
-    tls, port, plain, deploy = _certificate(folder), free_port(), free_port(), ROOT / "deploy"
+    tls, port, plain, deploy = certificate(folder), free_port(), free_port(), ROOT / "deploy"
     site = {
         "listen 80;": f"listen 127.0.0.1:{plain};",
         "listen [::]:80;": "",
@@ -121,7 +121,7 @@ def cdn(folder: Path, port: int, api: str) -> Iterator[None]:
         "/etc/letsencrypt/live/app.example.org/": f"{folder}/",
         "/opt/uploadsvc/web;": f"{ROOT}/web;",
     }
-    tls = _certificate(folder)
+    tls = certificate(folder)
     site = write_replaced(folder, ROOT / "deploy/cdn.nginx.conf", changes)
     if api.startswith("http:"):
         tls = None
@@ -143,7 +143,7 @@ def caddy(folder: Path, service: Live, allowed: str = "none") -> Iterator[Fronte
 
     `allowed` is the origin of a client on another host.
     """
-    tls, port = _certificate(folder), free_port()
+    tls, port = certificate(folder), free_port()
     own = f"bind 127.0.0.1\n\ttls {folder}/fullchain.pem {folder}/privkey.pem"
     changes = {  # left alone Caddy would make an authority of its own, and have this machine trust it
         "{\n\tservers {": "{\n\tadmin off\n\tauto_https off\n\tskip_install_trust\n\tservers {",
@@ -184,7 +184,7 @@ def _listens(front: Fronted) -> bool:
     return False
 
 
-def _certificate(folder: Path) -> ssl.SSLContext:
+def certificate(folder: Path) -> ssl.SSLContext:
     """Make one for the samples' name, which signs itself; the context is that of a client who trusts it."""
     names = f"subjectAltName=DNS:{NAME},DNS:{APP},DNS:localhost,IP:127.0.0.1"
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(folder / "privkey.pem")]

@@ -1,16 +1,13 @@
 """What a service leaves behind and tells: files, rows, descriptors, bytes written, lines in its log."""
 
 import re
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import text
 
 from tests.support.engines import Live
-from uploadsvc.extensions import db
+from tests.support.stack import Place, files, rows
 
 
 def open_files(pid: int | str = "self") -> list[str]:
@@ -27,23 +24,18 @@ def open_files(pid: int | str = "self") -> list[str]:
 
 
 def state(app: Flask, pid: int | str = "self") -> dict[str, Any]:
-    """Everything an upload can leave behind: the tree with the staging folder, rows, what they count, descriptors."""
-    root: Path = app.config["UPLOADS_DIR"]
-    with app.app_context():
-        rows = db.session.execute(text("SELECT count(*), coalesce(sum(size), 0) FROM documents")).one()
-        used = db.session.scalar(text("SELECT sum(used_bytes) FROM users"))
-        db.session.remove()
-    tree = sorted((str(p.relative_to(root)), p.lstat().st_size if p.is_file() else 0) for p in root.rglob("*"))
-    return {"tree": tree, "rows": tuple(rows), "used": used, "open": open_files(pid)}
+    """Everything an upload can leave behind: files with their sizes, rows, what they count, descriptors."""
+    return {"files": files(app), **_counted(app), "open": open_files(pid)}
 
 
 def left(live: Live) -> dict[str, Any]:
     """Everything an upload can leave behind: files, rows, what they count, descriptors."""
-    files = sorted(str(p) for p in (live.instance / "uploads").rglob("*") if p.is_file())
-    with closing(sqlite3.connect(live.instance / "app.db")) as database:
-        [rows] = database.execute("SELECT count(*) FROM documents").fetchone()
-        [used] = database.execute("SELECT sum(used_bytes) FROM users").fetchone()
-    return {"files": files, "rows": rows, "used": used, "open": open_files(live.process.pid)}
+    return {"files": sorted(files(live)), **_counted(live), "open": open_files(live.process.pid)}
+
+
+def _counted(place: Place) -> dict[str, int]:
+    [[documents, used]] = rows(place, "SELECT (SELECT count(*) FROM documents), (SELECT sum(used_bytes) FROM users)")
+    return {"rows": documents, "used": used}
 
 
 def requests_logged(live: Live) -> list[dict[str, Any]]:

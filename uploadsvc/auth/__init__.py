@@ -24,7 +24,7 @@ bp = Blueprint("auth", __name__, url_prefix="/api/auth")
 
 def init_app(app: Flask) -> None:
     """Register the routes and the throttle."""
-    app.extensions["login_throttle"] = LoginThrottle(app.config["THREADS"])
+    app.extensions["login_throttle"] = LoginThrottle(app.config["THREADS"], app.extensions["throttle_store"])
     app.register_error_handler(CSRFError, lambda _: refused(CsrfFailed()))
     app.register_blueprint(bp)
     app.register_blueprint(sessions.bp)

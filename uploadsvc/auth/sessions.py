@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify
 
 from .. import audit
+from ..credentials import is_id
 from ..errors import NotFound
 from ..extensions import db
 from ..models import Session, User, rfc3339
@@ -24,7 +25,7 @@ def index() -> Response:
 @requires(Scope.SESSION)
 def end(session_id: str) -> Response:
     """End one of the user's sessions, for every token of it, at once."""
-    if not Session.end_own(g.principal.user_id, session_id):
+    if not is_id(session_id) or not Session.end_own(g.principal.user_id, session_id):
         raise NotFound("There is no such session, or it has ended.")
     audit.tell("session_ended")
     return jsonify(ok=True)

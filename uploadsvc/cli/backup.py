@@ -12,7 +12,7 @@ from flask.cli import with_appcontext
 from ..config import own_secret
 from ..credentials import new_id
 from ..models import Document, now, rfc3339
-from ..storage import LocalStorage, copies, sync_directory
+from ..storage import LocalStorage, Storage, copies, sync_directory
 from .instance import locked, one_line_errors, refuse_own_folder, set_up
 from .maintenance import is_kept
 from .manifest import IDENTITY, SECRET, UPLOADS, Manifest, remove_other_databases
@@ -78,11 +78,10 @@ def _gather(snapshot: Snapshot, target: LocalStorage) -> tuple[list[Document], i
 
 def _fetch(document: Document, target: LocalStorage) -> str | None:
     """Link or copy the document's file; return what is wrong with it, if anything is."""
-    source: LocalStorage = current_app.extensions["storage"]
+    source: Storage = current_app.extensions["storage"]
     try:
         with source.open(document.path) as file:  # what is deleted from here on can still be copied
-            sound = source.size(document.path) == document.size
-            if not (sound and source.link(document.path, target)):
+            if not source.link(document.path, target, document.size):
                 target.put_back(file, document.path, document.size, document.sha256)
     except OSError as error:
         return copies.fault(error)

@@ -1,6 +1,7 @@
 """What every command begins with: the schema brought up to date, the first account, errors of one line."""
 
 import fcntl
+import logging
 import os
 import secrets
 import sqlite3
@@ -12,26 +13,57 @@ import click
 import flask_migrate
 from flask import current_app
 from sqlalchemy import select
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError
 
-from .. import audit
+from .. import audit, config
 from ..config import ROOT, ConfigError
+from ..credentials import derive
 from ..errors import ApiError, BadRequest
-from ..extensions import db
+from ..extensions import db, postgres
 from ..models import User
+
+log = logging.getLogger("uploadsvc.cli")
 
 
 def set_up(first_account: bool = False) -> None:
-    """Bring the schema to its newest version; of several starts at once, one does it and the others wait."""
+    """Bring the schema to its newest version; of several starts at once, one does it and the others wait.
+
+    They may be on several machines, with one PostgreSQL.
+    """
     os.umask(0o077)
-    with locked("migrate.lock"):
-        try:
+    try:
+        with locked("migrate.lock"):
             flask_migrate.upgrade()
-        except DatabaseError as error:
-            raise ConfigError(f"DATABASE_URL cannot be used: {error.orig}.") from error
-        if first_account and db.session.scalar(select(User.id).limit(1)) is None:
-            _make_first_account()
-        db.session.remove()
+            with postgres.alone(db.engine):
+                _agree_on_secret()
+                if first_account and db.session.scalar(select(User.id).limit(1)) is None:
+                    _make_first_account()
+                db.session.remove()
+    except (DatabaseError, postgres.LockTaken) as error:
+        raise ConfigError(f"DATABASE_URL cannot be used: {reason(error)}.") from error
+
+
+def reason(error: Exception) -> str:
+    """Return what a database's error says, in one line and without the values that it may quote."""
+    said = str(getattr(error, "orig", error)).partition("DETAIL:")[0]
+    return " ".join(said.split()).rstrip(".")
+
+
+def _agree_on_secret() -> None:
+    """Stop where instances on one PostgreSQL made themselves different secrets: each would refuse the others' sessions.
+
+    A JWT_SECRET that is set is what the operator wants, and he is told when it is another than the last.
+    """
+    if db.engine.dialect.name != "postgresql":
+        return
+    secret = current_app.config["JWT_SECRET"]
+    ours = derive(secret, "fingerprint")
+    if postgres.noted(db.engine, ours) == ours:
+        return
+    if config.is_own_secret(current_app.config):
+        raise ConfigError("JWT_SECRET must be set to that of the other instances on this DATABASE_URL.")
+    postgres.write_note(db.engine, ours)
+    log.warning("jwt_secret_changed: what was made with the one before is refused, by instances that have this one")
 
 
 @contextmanager
@@ -74,8 +106,8 @@ def one_line_errors() -> Iterator[None]:
     except OSError as error:
         where = f": {click.format_filename(error.filename)}" if error.filename else ""
         raise click.ClickException(f"{error.strerror or error}{where}") from error
-    except (sqlite3.Error, OperationalError) as error:
-        raise click.ClickException(f"The database refused: {getattr(error, 'orig', error)}.") from error
+    except (sqlite3.Error, DBAPIError) as error:
+        raise click.ClickException(f"The database refused: {reason(error)}.") from error
 
 
 def refuse_own_folder(folder: Path) -> None:

@@ -3,21 +3,24 @@
 import logging
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 
 import click
 from flask import current_app
 from flask.cli import with_appcontext
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 
 from ..extensions import db
 from ..models import Document, Session, now
 from ..server.deadlines import FLOOR
 from ..storage import copies
 from ..uploads import upload_limits
-from .instance import set_up
+from .instance import one_line_errors, set_up
 from .progress import complain, progress
 
 log = logging.getLogger("uploadsvc.cli")
+
+_LONG_AGO = 10**9  # seconds: a time that every database can hold
 
 
 @click.command("sweep")
@@ -28,8 +31,9 @@ log = logging.getLogger("uploadsvc.cli")
 def sweep(older_than: int | None) -> None:
     """Remove leftovers of uploads that never finished, and sessions that are over."""
     set_up()
-    for path in swept(older_than):
-        click.echo(f"Removed {path}")
+    with one_line_errors():
+        for path in swept(older_than):
+            click.echo(f"Removed {path}")
 
 
 @click.command("verify")
@@ -38,7 +42,7 @@ def verify() -> None:
     """Compare every row with its bytes, and what accounts keep with their documents; exit 1 when anything is wrong."""
     set_up()
     checked = damaged = 0
-    with progress("Verifying", db.session.scalar(select(func.sum(Document.size))) or 0) as advance:
+    with one_line_errors(), progress("Verifying", Document.total(db.session())[1]) as advance:
         for document, fault in verified():
             checked += 1
             if fault:
@@ -61,9 +65,12 @@ def swept(older_than: float | None = None) -> Iterator[str]:
     db.session.execute(delete(Session).where(Session.expires_at < now()))
     db.session.commit()
 
-    def known(user_id: int) -> set[str]:
+    Document.forget_announced(now() - timedelta(seconds=min(older_than, _LONG_AGO)))  # whose bytes are leftovers now
+
+    def known(user_id: int) -> Iterator[str]:
         db.session.rollback()  # see what was committed since
-        return set(db.session.scalars(select(Document.path).where(Document.user_id == user_id)))
+        paths = select(Document.path).where(Document.user_id == user_id)
+        yield from db.session.scalars(paths, execution_options={"yield_per": 1000})
 
     for path in current_app.extensions["storage"].sweep(known, older_than):
         log.warning("leftover_removed", extra={"path": nameless(path)})

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from ..extensions import db
 from ..models import Document, User
-from ..storage import LocalStorage, copies
+from ..storage import LocalStorage, Storage, copies
 from .instance import locked, one_line_errors, set_up
 from .manifest import IDENTITY, SECRET, UPLOADS, Manifest
 from .progress import complain, progress
@@ -53,7 +53,7 @@ def _restore(folder: Path, manifest: Manifest, snapshot: Snapshot, skip_damaged:
     except OSError as error:
         raise click.ClickException(f"The backup's database is damaged: {copies.fault(error)}.") from error
     snapshot.upgrade()
-    target: LocalStorage = current_app.extensions["storage"]
+    target: Storage = current_app.extensions["storage"]
     _refuse_strangers(target, snapshot)
     with ExitStack() as undo:
         damaged = _bring_back(LocalStorage(folder / UPLOADS, 0), target, snapshot, undo)
@@ -71,15 +71,16 @@ def _restore(folder: Path, manifest: Manifest, snapshot: Snapshot, skip_damaged:
     click.echo(f"{snapshot.total()[0]} documents restored, {len(damaged)} left out.")
 
 
-def _refuse_strangers(target: LocalStorage, snapshot: Snapshot) -> None:
+def _refuse_strangers(target: Storage, snapshot: Snapshot) -> None:
     """Stop at files that the backup does not know: without rows the next sweep would remove them."""
     known = cache(snapshot.paths)
     for path in target.paths():
         if path not in known(int(path.partition("/")[0])):
-            raise click.ClickException(f"UPLOADS_DIR holds files that are not in the backup, such as {path}.")
+            place = "AWS_BUCKET" if current_app.config["AWS_BUCKET"] else "UPLOADS_DIR"
+            raise click.ClickException(f"{place} holds files that are not in the backup, such as {path}.")
 
 
-def _bring_back(source: LocalStorage, target: LocalStorage, snapshot: Snapshot, undo: ExitStack) -> list[Document]:
+def _bring_back(source: LocalStorage, target: Storage, snapshot: Snapshot, undo: ExitStack) -> list[Document]:
     """Copy every file, compared with what was uploaded; return the documents whose bytes are not that."""
     damaged = []
     with progress("Restoring", snapshot.total()[1]) as advance:
@@ -92,7 +93,7 @@ def _bring_back(source: LocalStorage, target: LocalStorage, snapshot: Snapshot, 
     return damaged
 
 
-def _fetch(document: Document, source: LocalStorage, target: LocalStorage) -> str | None:
+def _fetch(document: Document, source: LocalStorage, target: Storage) -> str | None:
     """Copy the document's file; return what is wrong with it, if anything is."""
     try:
         with source.open(document.path) as file:

@@ -1,4 +1,7 @@
-"""What `serve` does by the clock, in the one process that no request waits for: sweep hourly, verify daily."""
+"""What `serve` does by the clock, in the one process that no request waits for: sweep hourly, verify daily.
+
+Of several instances on one PostgreSQL one does it, and another one when that is gone.
+"""
 
 import logging
 import threading
@@ -8,27 +11,56 @@ from pathlib import Path
 from flask import Flask
 
 from ..extensions import db
+from ..extensions.postgres import Leadership
 from ..models import Document
 from .maintenance import nameless, swept, verified
 
 log = logging.getLogger("uploadsvc.cli")
 
 _HOUR = 3600.0  # seconds
+_LOOK = 5.0  # seconds: how long nobody may be the one who keeps house
 
 
 def keep_house(app: Flask) -> None:
-    """Sweep now and every hour, and verify when it is time again, but not in the first hour; a failure is logged."""
-    verifier: threading.Thread | None = None
+    """Sweep now and every hour, and verify when it is time again, but not in the first hour, as long as we lead."""
+    with app.app_context():
+        leadership = Leadership(db.engine)
+    house = _House(app)
     while True:
-        with app.app_context():
+        house.lead(leadership.is_ours())
+        time.sleep(min(_LOOK, _HOUR))
+
+
+class _House:
+    """What is to be done, and when it was done last."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._swept: float | None = None  # when, by the monotonic clock; None: not since we lead
+        self._verifier: threading.Thread | None = None
+
+    def lead(self, ours: bool) -> None:
+        """Do what is due, if it is ours to do; a failure is logged."""
+        if not ours:
+            self._swept = None
+        elif self._swept is None:
+            self._sweep()
+        elif time.monotonic() - self._swept >= _HOUR:
+            self._sweep()
+            self._verify()
+
+    def _sweep(self) -> None:
+        self._swept = time.monotonic()
+        with self._app.app_context():
             try:
                 list(swept())
             except Exception:
                 log.exception("sweep_failed")
-        time.sleep(_HOUR)
-        if _is_time(app) and not (verifier and verifier.is_alive()):
-            verifier = threading.Thread(target=_verify, args=(app,), daemon=True, name="verifier")
-            verifier.start()
+
+    def _verify(self) -> None:
+        if _is_time(self._app) and not (self._verifier and self._verifier.is_alive()):
+            self._verifier = threading.Thread(target=_verify, args=(self._app,), daemon=True, name="verifier")
+            self._verifier.start()
 
 
 def _record(app: Flask) -> Path:

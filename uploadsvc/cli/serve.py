@@ -5,7 +5,7 @@ import socket
 import threading
 
 import click
-from flask import Flask, current_app
+from flask import Config, Flask, current_app
 from flask.cli import with_appcontext
 
 from .. import server, workers
@@ -30,9 +30,18 @@ def serve(inherited_socket: int | None, supervisor: int | None) -> None:
     threading.Thread(target=keep_house, args=(app,), daemon=True, name="sweeper").start()
     host, port = listener.getsockname()[:2]
     click.echo(f"Serving on http://{host}:{port}")
+    _warn_of_counting_apart(app.config)
     if app.config["WORKERS"] == 1:
         server.run(app, listener)
         return
-    log.warning("each worker counts sign-in tries for itself, so WORKERS multiplies the limits")
     folder = app.config["INSTANCE_PATH"] / "metrics"
     workers.supervise(listener, app.config["WORKERS"], app.config["DRAIN_SECONDS"], folder)
+
+
+def _warn_of_counting_apart(config: Config) -> None:
+    """Tell it where several processes may run, as workers or as instances on one database server, and share nothing."""
+    several = config["WORKERS"] > 1 or not config["DATABASE_URL"].startswith("sqlite:")
+    if several and not config["REDIS_URL"]:
+        log.warning(
+            "every process counts sign-in tries and open uploads for itself, which multiplies the limits: set REDIS_URL"
+        )

@@ -11,7 +11,7 @@ import click
 from alembic import command
 from alembic.util import CommandError
 from flask import current_app
-from sqlalchemy import URL, create_engine, func, select
+from sqlalchemy import URL, create_engine
 from sqlalchemy.orm import Session
 
 from ..extensions import db
@@ -41,6 +41,8 @@ class Snapshot:
         """Copy the live database as it is at one moment; those who write meanwhile do not wait (WAL)."""
         with closing(sqlite3.connect(self._path)) as copy, _live() as live:
             live.backup(copy)
+            copy.execute("DELETE FROM documents WHERE status = 'pending'")  # whose bytes are on their way
+            copy.commit()
             [found] = copy.execute("PRAGMA integrity_check(1)").fetchone()
         if found != "ok":
             raise click.ClickException(f"The database is damaged: {found}")
@@ -53,8 +55,7 @@ class Snapshot:
     def total(self) -> tuple[int, int]:
         """Return the number of documents and of their bytes."""
         with Session(self._engine) as session:
-            count, size = session.execute(select(func.count(), func.sum(Document.size)).select_from(Document)).one()
-            return count, size or 0
+            return Document.total(session)
 
     def paths(self, user_id: int) -> set[str]:
         """Return the paths of one account's documents."""

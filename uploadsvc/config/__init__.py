@@ -7,14 +7,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..storage import BucketSettings
 from .settings import ROOT, SETTINGS, utf8
 
 __all__ = [
     "ROOT",
     "SETTINGS",
     "ConfigError",
+    "bucket",
     "check",
     "flask_settings",
+    "is_own_secret",
     "load",
     "own_secret",
     "security_headers",
@@ -23,7 +26,13 @@ __all__ = [
 
 _MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its output
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's own: it is read before any setting of ours
+_SECRET_FILE = "jwt_secret"  # noqa: S105 - a name
 _SAMPLE_SECRETS = {"your-secret-key", "change-me"}
+_EXTRAS = (  # what a setting takes: an extra, its module, and what to install
+    ("AWS_BUCKET", "s3", "boto3", "boto3>=1.44,<2"),
+    ("REDIS_URL", "redis", "redis", "redis>=6,<8"),
+    ("SENTRY_DSN", "sentry", "sentry_sdk", "sentry-sdk>=2,<3"),
+)
 
 
 class ConfigError(SystemExit):
@@ -52,7 +61,7 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         instance.mkdir(mode=0o700, parents=True, exist_ok=True)
         config["UPLOADS_DIR"].mkdir(mode=0o700, parents=True, exist_ok=True)
         (config["UPLOADS_DIR"] / ".staging").mkdir(mode=0o700, exist_ok=True)
-        config["JWT_SECRET"] = config["JWT_SECRET"] or own_secret(instance / "jwt_secret")
+        config["JWT_SECRET"] = config["JWT_SECRET"] or own_secret(instance / _SECRET_FILE)
     except OSError as error:
         _stop("INSTANCE_PATH", f"or UPLOADS_DIR cannot be written: {error.strerror} ({error.filename})")
     check(config)
@@ -64,16 +73,54 @@ def check(config: Mapping[str, Any]) -> None:
     secret = config["JWT_SECRET"]
     if len(secret.encode()) < _MIN_SECRET_BYTES or secret in _SAMPLE_SECRETS or len(set(secret)) == 1:
         _stop("JWT_SECRET", f"must be at least {_MIN_SECRET_BYTES} random bytes; leave it empty to have one made")
-    database = Path(config["DATABASE_URL"].removeprefix("sqlite:///")).resolve()
-    for name, path in (*((n, config[n]) for n in ("UPLOADS_DIR", "INSTANCE_PATH")), ("DATABASE_URL", database)):
-        if path.is_relative_to(ROOT / "web"):
-            _stop(name, "must not lie in the folder that is served to everyone")
-    if config["SENTRY_DSN"] and find_spec("sentry_sdk") is None:
-        _stop("SENTRY_DSN", "needs the extra `sentry`: .venv/bin/pip install 'sentry-sdk>=2,<3'")
-    if not database.parent.is_dir():
-        _stop("DATABASE_URL", f"names a folder that does not exist: {database.parent}")
+    _check_paths(config)
+    _check_extras(config)
+    if bool(config["AWS_ACCESS_KEY_ID"]) != bool(config["AWS_SECRET_ACCESS_KEY"]):
+        _stop("AWS_ACCESS_KEY_ID", "and AWS_SECRET_ACCESS_KEY are set together, or neither is")
     if config["SCAN_COMMAND"] and config["CLAMD_ADDRESS"]:
         _stop("SCAN_COMMAND", "and CLAMD_ADDRESS are both set: choose one of the scanners")
+
+
+def _check_paths(config: Mapping[str, Any]) -> None:
+    paths = {name: config[name] for name in ("UPLOADS_DIR", "INSTANCE_PATH")}
+    if config["DATABASE_URL"].startswith("sqlite:"):
+        paths["DATABASE_URL"] = Path(config["DATABASE_URL"].removeprefix("sqlite:///")).resolve()
+    for name, path in paths.items():
+        if path.is_relative_to(ROOT / "web"):
+            _stop(name, "must not lie in the folder that is served to everyone")
+    if "DATABASE_URL" in paths and not paths["DATABASE_URL"].parent.is_dir():
+        _stop("DATABASE_URL", f"names a folder that does not exist: {paths['DATABASE_URL'].parent}")
+
+
+def _check_extras(config: Mapping[str, Any]) -> None:
+    for name, extra, module, requirement in _EXTRAS:
+        if config[name] and find_spec(module) is None:
+            _stop(name, f"needs the extra `{extra}`: .venv/bin/pip install '{requirement}'")
+    if config["DATABASE_URL"].startswith("postgresql"):
+        _check_driver()
+
+
+def _check_driver() -> None:
+    try:
+        import psycopg  # noqa: F401, PLC0415 - an extra, which is there without libpq, too
+    except ImportError:
+        _stop("DATABASE_URL", "needs the extra `postgres`: .venv/bin/pip install 'psycopg[binary]>=3.2,<4'")
+
+
+def bucket(config: Mapping[str, Any]) -> BucketSettings | None:
+    """Return the bucket where files lie, or None where they lie in a folder."""
+    if not config["AWS_BUCKET"]:
+        return None
+    return BucketSettings(
+        name=config["AWS_BUCKET"],
+        region=config["AWS_REGION"],
+        endpoint=config["AWS_ENDPOINT_URL"],
+        key=config["AWS_ACCESS_KEY_ID"],
+        secret=config["AWS_SECRET_ACCESS_KEY"],
+        session_token=config["AWS_SESSION_TOKEN"],
+        connections=4 * config["THREADS"],
+        proxied=config["S3_PROXY_DOWNLOADS"],
+    )
 
 
 def worker_environment(metrics_folder: Path) -> dict[str, str]:
@@ -124,6 +171,12 @@ def security_headers(config: Mapping[str, Any]) -> dict[str, str]:
     if config["PUBLIC_URL"].startswith("https://"):
         headers["Strict-Transport-Security"] = "max-age=31536000"
     return headers
+
+
+def is_own_secret(config: Mapping[str, Any]) -> bool:
+    """Tell whether JWT_SECRET is what the instance made for itself, because nobody set another."""
+    made = config["INSTANCE_PATH"] / _SECRET_FILE
+    return bool(made.exists() and made.read_text(encoding="ascii").strip() == config["JWT_SECRET"])
 
 
 def own_secret(path: Path) -> str:

@@ -7,9 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+_POSTGRES_SCHEMES = {"postgres", "postgresql", "postgresql+psycopg"}
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_REDIS_USER = r"(?:[^\s/?#@]*@)?"  # name:password, with percent signs where need be
+_REDIS_HOST = r"(?:[\w.-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/\d{0,4})?"
+_REDIS = re.compile(
+    rf"redis://{_REDIS_USER}{_REDIS_HOST}"
+    rf"|rediss://{_REDIS_USER}{_REDIS_HOST}(?:\?ssl_ca_certs=/[^\s?#&]+)?"
+    rf"|(?:redis\+)?unix://{_REDIS_USER}/[^\s?#]+(?:\?db=\d{{1,4}})?",
+    re.ASCII,
+)
 
 
 def _whole(minimum: int, maximum: int = 2**62) -> Callable[[str], int]:
@@ -42,6 +55,24 @@ def utf8(text: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in text):  # bytes that os.environ could not decode
         raise ValueError("must be UTF-8")
     return text
+
+
+def _bucket(text: str) -> str:
+    if text and not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", text):
+        raise ValueError("must be the name of a bucket: 3 to 63 of a-z, 0-9, . and -")
+    return text
+
+
+def _endpoint(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s@?#]*)?", text, re.IGNORECASE):
+        raise ValueError("must be an address such as https://s3.example.org")
+    return text
+
+
+def _switch(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError("must be 0 or 1")
+    return text == "1"
 
 
 def _list(cast: Callable[[str], str]) -> Callable[[str], list[str]]:
@@ -79,10 +110,20 @@ def _token(text: str) -> str:
     return text
 
 
-def _sqlite(text: str) -> str:
-    if (text and not re.match(r"sqlite:///.", text)) or ":memory:" in text:
-        raise ValueError("must be sqlite:/// and the path of a file")
-    return text
+def _database(text: str) -> str:
+    """Return the address of SQLite's file, or of a PostgreSQL database with its driver; it may hold a password."""
+    if not text.startswith("postgres"):
+        if (text and not re.match(r"sqlite:///.", text)) or ":memory:" in text:
+            raise ValueError("must be sqlite:/// and the path of a file, or postgresql://USER:PASSWORD@HOST/DATABASE")
+        return text
+    try:
+        host = make_url(text).host or ""
+    except (ArgumentError, ValueError):  # a driver that is none, a port that is no number: perhaps half a password
+        host = "@"
+    scheme, _, rest = text.partition("://")
+    if scheme not in _POSTGRES_SCHEMES or rest.count("@") > 1 or not re.fullmatch(r"[\w.:-]*", host):
+        raise ValueError("must be postgresql://USER:PASSWORD@HOST/DATABASE, with / as %2F and @ as %40 in the password")
+    return f"postgresql+psycopg://{rest}"
 
 
 def _command(text: str) -> list[str]:
@@ -102,6 +143,17 @@ def _clamd(text: str) -> str | tuple[str, int]:
     return parts[1].strip("[]"), int(parts[2])
 
 
+def _redis(text: str) -> str:
+    """Return the address as it is. The errors do not repeat it, for a password may stand in it."""
+    try:
+        good = not text or (_REDIS.fullmatch(text) and urlsplit(text).port != 0)
+    except ValueError:  # a port over 65535, or brackets around what is no address
+        good = False
+    if not good:
+        raise ValueError("must be redis://[:PASSWORD@]HOST[:PORT][/NUMBER], the same with rediss://, or unix:///PATH")
+    return text
+
+
 @dataclass(frozen=True)
 class Setting:
     """One environment variable: `default` is text like the variable's own, `reason` says why it is a setting."""
@@ -116,8 +168,15 @@ SETTINGS = (
     Setting("HOST", "127.0.0.1", str, "the address to listen on; open it up only behind a firewall or a proxy"),
     Setting("PORT", "4000", _whole(0, 65535), "the port to listen on"),
     Setting("INSTANCE_PATH", str(ROOT / "instance"), _path, "everything the service writes lies below it"),
-    Setting("DATABASE_URL", "", _sqlite, "where the tables lie; default: app.db in the instance folder"),
+    Setting("DATABASE_URL", "", _database, "where the tables lie; default: app.db in the instance folder"),
     Setting("UPLOADS_DIR", "", _path, "where the files lie; default: uploads in the instance folder"),
+    Setting("AWS_BUCKET", "", _bucket, "files lie in this S3 bucket instead; needs the extra `s3`"),
+    Setting("AWS_REGION", "", str, "its region; default: as boto3 finds it"),
+    Setting("AWS_ENDPOINT_URL", "", _endpoint, "an S3-compatible store that is not Amazon's, as browsers reach it"),
+    Setting("AWS_ACCESS_KEY_ID", "", str, "the store's key; default: as boto3 finds it, such as a role"),
+    Setting("AWS_SECRET_ACCESS_KEY", "", str, "and its secret"),
+    Setting("AWS_SESSION_TOKEN", "", str, "and the token of temporary ones"),
+    Setting("S3_PROXY_DOWNLOADS", "0", _switch, "1: downloads pass through the service, for stores no browser reaches"),
     Setting("JWT_SECRET", "", str, "signs sessions and API tokens; default: made once in the instance folder"),
     Setting("FRONTEND_URL", "", _list(_origin), "origins of clients served elsewhere; empty: no CORS at all"),
     Setting("PUBLIC_URL", "http://127.0.0.1:4000", _origin, "how people reach the service; https makes cookies Secure"),
@@ -136,6 +195,12 @@ SETTINGS = (
         "looks for malware: gets each file's path last, ends with 0 clean, 1 found; else 503",
     ),
     Setting("CLAMD_ADDRESS", "", _clamd, "or a clamd that does: host:port, or the path of its Unix socket"),
+    Setting(
+        "REDIS_URL",
+        "",
+        _redis,
+        "a Redis or Valkey in which all processes count sign-in tries and open uploads; needs the extra `redis`",
+    ),
     Setting(
         "THREADS",
         "4",

@@ -40,6 +40,13 @@ class Unavailable(ApiError):
         super().__init__(message, {"Retry-After": "5"})
 
 
+class OutcomeUnknown(Unavailable):
+    """The connection to the database broke while it committed: it may have, and may not."""
+
+    def __init__(self) -> None:
+        super().__init__("The database was lost while it stored the upload. Repeat it, or look whether it is listed.")
+
+
 class ScanFailed(ApiError):
     """RFC 9110 §15.6.4: the scanner for malware gave no verdict, and nothing passes without one."""
 

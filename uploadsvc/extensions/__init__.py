@@ -5,8 +5,9 @@ from pathlib import Path
 from flask import Flask, Response, request
 from flask_cors import CORS
 from flask_migrate import Migrate
+from sqlalchemy import make_url
 
-from . import sqlite
+from . import postgres, sqlite
 from .database import Prepared, connection, db, release_connection
 from .strict_json import StrictJSON
 from .tokens import BoundedTokens
@@ -21,9 +22,11 @@ cors = CORS()
 def init_app(app: Flask) -> None:
     """Bind the extensions; CORS only where origins are named, for flask-cors would allow any otherwise."""
     app.json = StrictJSON(app)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] |= postgres.options(make_url(app.config["SQLALCHEMY_DATABASE_URI"]))
     db.init_app(app)
     with app.app_context():
         sqlite.guard(db.engine, app.config["THREADS"])
+        postgres.guard(db.engine)
     app.teardown_appcontext(release_connection)
     migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))
     jwt.init_app(app)

@@ -5,10 +5,11 @@ Times are naive UTC: SQLite keeps no zone, and one convention on every engine be
 
 from .accounts import PARENT_GRACE, REFRESH_LIFE, SESSION_LIFE, Account, Session, User
 from .clock import now, rfc3339
-from .documents import Document, Row
+from .documents import KEPT, Document, Row
 from .tokens import SCOPES, ApiToken
 
 __all__ = [
+    "KEPT",
     "PARENT_GRACE",
     "REFRESH_LIFE",
     "SCOPES",

@@ -24,7 +24,7 @@ _REFUSALS = {
     431: "The headers are too long.",
     500: "A fault of the server's.",
     501: "A method or a transfer coding that the server does not know.",
-    503: "Not now. Nothing was changed; try again.",
+    503: "Not now; try again. Nothing was changed, unless the sentence leaves it open.",
     507: "No room, on the disk or in the account.",
 }
 _MORE_HEADERS = {
@@ -44,6 +44,7 @@ HEADERS = {
     "Retry-After": _header("Seconds to wait.", {"type": "integer", "minimum": 1}),
     "WWW-Authenticate": _header("Bearer, whatever else is taken too.", {"pattern": "^Bearer"}),
     "Content-Disposition": _header("An attachment, and the file's name.", {"pattern": "^attachment; filename="}),
+    "Location": _header("Where the bytes are.", {"pattern": "^https?://"}),
     "ETag": _header("The file's SHA-256, quoted.", {"pattern": '^"[0-9a-f]{64}"$'}),
     "Content-Range": _header("Which bytes of how many.", {"pattern": "^bytes "}),
     "Accept-Ranges": _header("A Range is honoured.", {"const": "bytes"}),

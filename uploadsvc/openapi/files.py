@@ -45,6 +45,7 @@ _BYTES = dict.fromkeys(MIMETYPES, BINARY)
 _DOWNLOADED: Answers = {
     "200": answer("The bytes.", _BYTES, "ETag", "Accept-Ranges", "Content-Disposition"),
     "206": answer("The range.", _BYTES, "ETag", "Accept-Ranges", "Content-Disposition", "Content-Range"),
+    "302": answer("The store has them, at an address that is good for five minutes.", {}, "Location"),
     "304": answer("The client has it.", {}, "ETag"),
 } | refused(404, 416)
 FILES: dict[str, dict[str, Any]] = {

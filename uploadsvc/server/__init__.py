@@ -198,7 +198,8 @@ def run(app: Flask, listener: socket.socket, supervisor: int | None = None) -> N
     server = Server(app, listener, supervisor)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.stop)
-    server.run()
+    with app.extensions["open_uploads"].shared():
+        server.run()
 
 
 def _proxy_settings(proxy: str) -> dict[str, Any]:

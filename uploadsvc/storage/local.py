@@ -5,76 +5,43 @@ The life of a file: `stage` -> `Staged.write`… -> `publish` (fsync, link witho
 """
 
 import errno
-import math
 import os
 import re
-import secrets
 import stat
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from . import copies
 from .faults import disk_errors
-from .room import Reservation, Room
+from .names import is_stored, parts, unix_ms
 from .staged import Staged, sync_directory
+from .staging import Staging, files_before
 
+Announce = Callable[[str], None]
 _SLOW = 0.0003  # seconds
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EEXIST, errno.ENOENT}
-_STORED = re.compile(r"\d{13,}-.+", re.DOTALL)  # what publish() names, and so all that sweep() may remove
 
 
-def unix_ms() -> int:
-    """Return the wall clock in milliseconds, the first half of every stored name."""
-    return time.time_ns() // 1_000_000
-
-
-class LocalStorage:
+class LocalStorage(Staging):
     """Files under `root/<user id>/<unix ms>-<safe name>`; `root/.staging` holds what is not published yet."""
 
+    backend = "local"
+
     def __init__(self, root: Path, min_free_bytes: int) -> None:
-        self.root = root
-        self.staging = root / ".staging"
+        super().__init__(root, min_free_bytes)
         self._synced: set[int] = set()  # users whose folder is known to outlive a power failure
-        self.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._room = Room(self.staging, min_free_bytes)
         self._syncs: deque[float] = deque([0.0], maxlen=8)  # seconds the latest ones took
 
     def is_slow(self) -> bool:
         """Tell whether to sync a file takes longer than to change threads, even at the best of the last times."""
         return min(self._syncs) > _SLOW
 
-    def reserve(self, size: int) -> Reservation:
-        """Keep room for an upload of `size` bytes, or 0 where that is not known, until it is released.
-
-        Raises InsufficientStorage unless they fit beside what other uploads of this process wait for and the
-        reserve stays free.
-        """
-        return Reservation(self._room, size)
-
-    def free_bytes(self) -> int:
-        """Return the room that is left on the filesystem, without what only root may use."""
-        return self._room.free()
-
-    def check(self) -> None:
-        """Raise unless files can be written here, without writing one (readiness)."""
-        self._room.promise(0)
-        with disk_errors():
-            if self.staging.is_symlink() or not os.access(f"{self.staging}/", os.W_OK | os.X_OK):
-                raise OSError(errno.EACCES, "the staging folder cannot be written")
-
-    def stage(self, reservation: Reservation | None = None) -> Staged:
-        """Open a new staged file, which fills `reservation`, on the filesystem that will keep it."""
-        with disk_errors():
-            if self.staging.is_symlink():
-                raise OSError(errno.ELOOP, "the staging folder is a link")
-        return Staged(self.staging / f"{secrets.token_hex(16)}.part", reservation)
-
-    def publish(self, staged: Staged, user_id: int, safe_name: str) -> str:
-        """Make `staged` durable as `<user_id>/<unix ms>-<safe_name>` and return that path.
+    def publish(self, staged: Staged, user_id: int, safe_name: str, _announce: Announce | None = None) -> str:
+        """Make `staged` durable as `<user_id>/<unix ms>-<safe_name>` and return that path, at once and so unannounced.
 
         Never overwrites: a taken millisecond passes the next one. Raises InsufficientStorage or StorageFailed;
         then no final name is left.
@@ -95,7 +62,7 @@ class LocalStorage:
 
     def open(self, path: str) -> IO[bytes]:
         """Open a published file for reading; symbolic links are refused with OSError."""
-        user_id, name = _parts(path)
+        user_id, name = parts(path)
         with self._folder(user_id) as folder:
             descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
         try:
@@ -106,13 +73,13 @@ class LocalStorage:
 
     def delete(self, path: str) -> None:
         """Remove a published file; one that is gone already is as good as removed."""
-        user_id, name = _parts(path)
+        user_id, name = parts(path)
         with suppress(FileNotFoundError), self._folder(user_id) as folder:
             os.unlink(name, dir_fd=folder)
 
     def size(self, path: str) -> int | None:
         """Return how many bytes a published file has, or None where no plain file lies."""
-        user_id, name = _parts(path)
+        user_id, name = parts(path)
         with suppress(FileNotFoundError, NotADirectoryError), self._folder(user_id) as folder:
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
             return status.st_size if stat.S_ISREG(status.st_mode) else None
@@ -121,15 +88,21 @@ class LocalStorage:
     def paths(self) -> Iterator[str]:
         """Yield every published file's path, those of leftovers too."""
         for folder in self._user_folders():
-            yield from (f"{folder.name}/{file.name}" for file in _files_before(folder, math.inf) if _is_stored(file))
+            yield from (f"{folder.name}/{file.name}" for file in files_before(folder) if is_stored(file.name))
 
-    def link(self, path: str, target: "LocalStorage") -> bool:
-        """Let a published file lie in `target` too, its name durable after `sync`; tell whether links can do that.
+    def address(self, _path: str, _disposition: str, _content_type: str) -> str:
+        """Return '': nobody but the service itself can send the file."""
+        return ""
+
+    def link(self, path: str, target: "LocalStorage", size: int) -> bool:
+        """Let a published file of `size` bytes lie in `target` too, its name durable after `sync`; tell whether so.
 
         One is as good as a copy: nothing writes into a published file, and `delete` takes away a name. Raises
         InsufficientStorage or StorageFailed.
         """
-        user_id, name = _parts(path)
+        if self.size(path) != size:
+            return False
+        user_id, name = parts(path)
         with disk_errors(), self._folder(user_id) as source, target._folder(user_id, create=True) as folder:
             try:
                 os.link(name, name, src_dir_fd=source, dst_dir_fd=folder, follow_symlinks=False)
@@ -144,7 +117,7 @@ class LocalStorage:
 
         Raises OSError when the bytes are not those, InsufficientStorage or StorageFailed when they cannot be written.
         """
-        user_id, name = _parts(path)
+        user_id, name = parts(path)
         staged = self.stage()
         try:
             copies.copy(file, staged, size, sha256)
@@ -154,25 +127,27 @@ class LocalStorage:
         finally:
             staged.discard()
 
+    def holds(self, path: str, size: int, _sha256: str) -> bool:
+        """Tell whether a published file of that size lies there: what its bytes are only reading them tells."""
+        return self.size(path) == size
+
     def sync(self) -> None:
         """Return only when the names of all published files are on the disk; raise StorageFailed."""
         with disk_errors():
             for folder in [*self._user_folders(), self.root]:
                 sync_directory(folder)
 
-    def sweep(self, known: Callable[[int], set[str]], older_than: float) -> Iterator[str]:
+    def sweep(self, known: Callable[[int], Iterable[str]], older_than: float) -> Iterator[str]:
         """Remove leftovers untouched for `older_than` seconds and yield their paths relative to the root.
 
         `known(user_id)` returns the paths that have rows. It is asked after the folder was listed, so a file
         whose row is committed meanwhile is not taken for a leftover.
         """
         limit = time.time() - older_than
-        for file in [] if self.staging.is_symlink() else _files_before(self.staging, limit):
-            file.unlink(missing_ok=True)
-            yield f"{self.staging.name}/{file.name}"
+        yield from self._sweep_staging(limit)
         for folder in self._user_folders():
-            old = [file for file in _files_before(folder, limit) if _is_stored(file)]
-            rows = known(int(folder.name)) if old else set()
+            old = [file for file in files_before(folder, limit) if is_stored(file.name)]
+            rows = set(known(int(folder.name))) if old else set()
             for file in old:
                 if (path := f"{folder.name}/{file.name}") not in rows:
                     file.unlink(missing_ok=True)
@@ -206,26 +181,3 @@ def _link(source: Path, folder: int, safe_name: str) -> str:
             os.link(source, name, dst_dir_fd=folder, follow_symlinks=False)
             return name
     raise FileExistsError(errno.EEXIST, "no free name within ten seconds")
-
-
-def _parts(path: str) -> tuple[int, str]:
-    """Return the user's id and the file's name; raise OSError for a path that could lead elsewhere."""
-    found = re.fullmatch(r"([1-9][0-9]*)/([^/]+)", path)
-    if not found:
-        raise OSError(errno.EINVAL, "this is no path of a stored file")
-    return int(found[1]), found[2]
-
-
-def _is_stored(file: Path) -> bool:
-    return bool(_STORED.fullmatch(file.name))
-
-
-def _files_before(folder: Path, limit: float) -> list[Path]:
-    """List the plain files of `folder` that were last written before `limit` (unix seconds)."""
-    found = []
-    for file in folder.iterdir():
-        with suppress(FileNotFoundError):
-            status = file.lstat()
-            if stat.S_ISREG(status.st_mode) and status.st_mtime < limit:
-                found.append(file)
-    return found

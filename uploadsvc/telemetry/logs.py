@@ -29,6 +29,8 @@ def configure(level: str, style: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.getLogger("alembic").setLevel("WARNING")
+    for name in ("boto3", "botocore", "s3transfer", "urllib3"):  # what they tell at DEBUG bears signatures
+        logging.getLogger(name).setLevel("WARNING")
     logging.getLogger("waitress.queue").setLevel("ERROR")  # it warns whenever all threads are busy
 
 

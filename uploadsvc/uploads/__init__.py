@@ -8,18 +8,17 @@ from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
 from .. import audit
-from ..credentials import new_id
-from ..errors import ClientClosedRequest, IdempotencyMismatch, UnsupportedType, answer_http
-from ..extensions import db
-from ..filetypes import TYPES, Candidate, safe_name
+from ..errors import IdempotencyMismatch, UnsupportedType, answer_http
+from ..filetypes import TYPES, Candidate
 from ..intake import Received
-from ..models import Document, Row, now
+from ..models import Document, Row
 from ..principal import Scope, admit, known
 from ..scanner import Scanner
-from ..storage import LocalStorage, Staged
+from ..storage import Staged
 from ..telemetry import metrics
 from ..throttle import OpenUploads
 from . import checksums
+from .publication import Publication, still_wanted
 from .reception import NO_NAME, ROUTES, UPLOAD_PATH, Reception, StreamedReception, is_upload, upload_limits
 
 __all__ = ["RECEPTION", "ROUTES", "StreamedReception", "is_upload", "upload_limits"]
@@ -40,7 +39,7 @@ class RestOfAddress(BaseConverter):
 def init_app(app: Flask) -> None:
     """Register the routes."""
     app.url_map.converters["rest"] = RestOfAddress
-    app.extensions["open_uploads"] = OpenUploads(app.config["USER_UPLOADS"])
+    app.extensions["open_uploads"] = OpenUploads(app.config["USER_UPLOADS"], app.extensions["throttle_store"])
     app.register_blueprint(bp)
 
 
@@ -110,65 +109,27 @@ def _inspect(received: Received[Staged, Candidate]) -> None:
 
 
 def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
-    """Publish the files and commit their rows; after any failure neither is left."""
-    storage, published, user_id = _storage(), [], g.principal.user_id
+    """Store the files and their rows; of equal uploads at once the first one's."""
     began = time.perf_counter()
+    publication = Publication(received, key, _digest(received) if key else None)
     try:
-        for file in received.files:
-            published.append(storage.publish(file.staged, user_id, safe_name(file.recogniser.filename)))
-            _still_wanted()
-        rows = _rows(received, published, key)
-        Document.store(rows, current_app.config["USER_QUOTA_BYTES"])
-    except BaseException as error:
-        db.session.rollback()
-        for path in published:
-            storage.delete(path)
-        if isinstance(error, IntegrityError) and (first := _first_result(received, key)):  # the other was faster
+        publication.run()
+    except IntegrityError:
+        if first := _first_result(received, key):  # the other was faster
             return first
         raise
-    metrics.upload_stored("local", time.perf_counter() - began)
-    ids = [row["public_id"] for row in rows]
+    metrics.upload_stored(current_app.extensions["storage"].backend, time.perf_counter() - began)
+    ids = [row["public_id"] for row in publication.rows]
     audit.tell("uploaded", documents=ids, files=len(ids), bytes=received.size)
-    return rows
+    return publication.rows
 
 
 def _scan(scanner: Scanner, received: Received[Staged, Candidate]) -> None:
     """Have every file looked at; raise UnsupportedType or ScanFailed."""
     with scanner.place():
         for file in received.files:
-            _still_wanted()
+            still_wanted()
             scanner.inspect(file.recogniser.filename, file.staged)
-
-
-def _still_wanted() -> None:
-    """Raise when the server knows that the client has gone: what nobody was told is not kept."""
-    if request.environ.get("waitress.client_disconnected", bool)():
-        raise ClientClosedRequest("The client has gone.")
-
-
-def _rows(received: Received[Staged, Candidate], published: list[str], key: str | None) -> list[Row]:
-    moment, digest = now(), _digest(received) if key else None
-    return [
-        {
-            "public_id": new_id(),
-            "user_id": g.principal.user_id,
-            "token_id": g.principal.token_id,
-            "filename": file.recogniser.filename,
-            "path": path,
-            "content_type": file.recogniser.mimetype,
-            "size": file.staged.size,
-            "sha256": file.staged.sha256,
-            "status": "success",
-            "created_at": moment,
-            "uploaded_at": moment,
-            "idempotency_key": key,
-            "upload_digest": digest,
-            "part": part,
-            "fieldname": file.fieldname,
-            "fields": (received.fields or None) if part == 0 else None,
-        }
-        for part, (file, path) in enumerate(zip(received.files, published, strict=True))
-    ]
 
 
 def _answer(received: Received[Staged, Candidate], rows: list[Row]) -> Response:
@@ -182,11 +143,6 @@ def _say_where_the_name_goes(error: MethodNotAllowed) -> Response:
     """Answer a method that an address does not take, and the PUT whose address lacks its last slash helpfully."""
     nameless = request.method == "PUT" and request.path == UPLOAD_PATH
     return answer_http(error, NO_NAME if nameless else "")
-
-
-def _storage() -> LocalStorage:
-    storage: LocalStorage = current_app.extensions["storage"]
-    return storage
 
 
 @bp.after_app_request

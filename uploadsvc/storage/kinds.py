@@ -1,0 +1,93 @@
+"""What every storage can do, and which one is meant: the rooms above name none."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO, NamedTuple, Protocol
+
+from .local import LocalStorage
+from .room import Reservation
+from .staged import Staged
+
+Announce = Callable[[str], None]
+
+
+class Storage(Protocol):
+    """Where bytes lie. `path` is `<user id>/<unix ms>-<safe name>`; LocalStorage and S3Storage tell more.
+
+    Whatever cannot be done raises Unavailable, InsufficientStorage or StorageFailed, a file that is not there OSError.
+    """
+
+    backend: str  # as the metrics call it
+
+    def is_slow(self) -> bool:
+        """Tell whether to store a file takes longer than to change threads."""
+
+    def reserve(self, size: int) -> Reservation:
+        """Keep room for an upload of `size` bytes where it is staged."""
+
+    def free_bytes(self) -> int:
+        """Return the room for what is staged."""
+
+    def check(self) -> None:
+        """Raise unless files can be stored (readiness)."""
+
+    def stage(self, reservation: Reservation | None = None) -> Staged:
+        """Open a new staged file."""
+
+    def publish(self, staged: Staged, user_id: int, safe_name: str, announce: Announce, /) -> str:
+        """Make a staged file durable and return its path, which `announce` may have been told before a byte lay there.
+
+        What takes long, and may end between, is announced, so that somebody knows of it.
+        """
+
+    def open(self, path: str) -> IO[bytes]:
+        """Open a published file for reading."""
+
+    def address(self, path: str, disposition: str, content_type: str, /) -> str:
+        """Return where a client may fetch the file for some minutes, or '' where the service has to send it."""
+
+    def delete(self, path: str) -> None:
+        """Remove a published file; one that is gone already is as good as removed."""
+
+    def size(self, path: str) -> int | None:
+        """Return how many bytes a published file has, or None where none lies."""
+
+    def holds(self, path: str, size: int, sha256: str, /) -> bool:
+        """Tell whether that file lies there, as far as can be told without reading it."""
+
+    def paths(self) -> Iterator[str]:
+        """Yield every published file's path, those of leftovers too."""
+
+    def link(self, path: str, target: LocalStorage, size: int, /) -> bool:
+        """Let a published file of that size lie in `target` too, without copying; tell whether it does."""
+
+    def put_back(self, file: IO[bytes], path: str, size: int, sha256: str) -> None:
+        """Publish a copy of `file` under the `path` that it had; raise OSError when its bytes are not those."""
+
+    def sync(self) -> None:
+        """Return only when everything that was put back is durable."""
+
+    def sweep(self, known: Callable[[int], Iterable[str]], older_than: float) -> Iterator[str]:
+        """Remove leftovers untouched for `older_than` seconds, all but a user's `known` paths; yield theirs."""
+
+
+class BucketSettings(NamedTuple):
+    """A bucket and how to reach it; empty texts leave it to boto3's own settings."""
+
+    name: str
+    region: str
+    endpoint: str  # of a store that is not Amazon's
+    key: str
+    secret: str
+    session_token: str  # of keys that pass
+    connections: int  # that are kept open
+    proxied: bool  # the service itself sends what is downloaded
+
+
+def storage_for(root: Path, min_free_bytes: int, bucket: BucketSettings | None = None) -> Storage:
+    """Return the storage: `bucket` with `root` for what is staged, or `root` alone."""
+    if bucket is None:
+        return LocalStorage(root, min_free_bytes)
+    from .s3 import S3Storage  # noqa: PLC0415 - the library is an extra, and a fifth of a second
+
+    return S3Storage(root, min_free_bytes, bucket)

@@ -1,0 +1,26 @@
+"""What stored files are called: `<user id>/<unix ms>-<safe name>`, whatever keeps them."""
+
+import errno
+import re
+import time
+
+_STORED = re.compile(r"\d{13,}-.+", re.DOTALL)  # what publish() names, and so all that sweep() may remove
+_PATH = re.compile(r"([1-9][0-9]*)/([^/]+)")
+
+
+def unix_ms() -> int:
+    """Return the wall clock in milliseconds, the first half of every stored name."""
+    return time.time_ns() // 1_000_000
+
+
+def parts(path: str) -> tuple[int, str]:
+    """Return the user's id and the file's name; raise OSError for a path that could lead elsewhere."""
+    found = _PATH.fullmatch(path)
+    if not found:
+        raise OSError(errno.EINVAL, "this is no path of a stored file")
+    return int(found[1]), found[2]
+
+
+def is_stored(name: str) -> bool:
+    """Tell whether a file's name is one that was given by us."""
+    return bool(_STORED.fullmatch(name))

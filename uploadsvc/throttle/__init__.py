@@ -1,0 +1,10 @@
+"""How often one may try to sign in, counted before bcrypt runs; and how many uploads an account may have open."""
+
+from .logins import LoginThrottle
+from .memory import BoundedMemory
+from .network import network_of
+from .places import OpenUploads
+from .shared import SharedMemory
+from .store import Store, store_for
+
+__all__ = ["BoundedMemory", "LoginThrottle", "OpenUploads", "SharedMemory", "Store", "network_of", "store_for"]
