@@ -1,6 +1,6 @@
 """deploy/scaled/: two instances behind nginx. What is sent to either is there; a rolling restart loses nothing.
 
-What the instances share stands in the fixture `engines`: SQLite and a folder.
+What the instances share stands in the fixture `engines`.
 """
 
 import hashlib
@@ -29,11 +29,14 @@ from tests.support.wire import Answer, Wire, upload_head
 UPLOADS = 40
 
 
-@pytest.fixture(scope="module")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+@pytest.fixture(params=["SQLite and a folder", "PostgreSQL, S3 and Valkey"])
+def engines(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     """Where the tables, the files and the counts of both instances are: settings of the service."""
-    shared = tmp_path_factory.mktemp("shared")
-    return {"DATABASE_URL": f"sqlite:///{shared}/app.db", "UPLOADS_DIR": str(shared / "uploads")}
+    if request.param == "SQLite and a folder":
+        return {"DATABASE_URL": f"sqlite:///{tmp_path}/app.db", "UPLOADS_DIR": str(tmp_path / "uploads")}
+    tables, store, valkey = (request.getfixturevalue(name) for name in ("database_url", "store", "valkey"))
+    bucket = store.environ(store.bucket())
+    return {"DATABASE_URL": tables, **bucket, "S3_PROXY_DOWNLOADS": "1", "REDIS_URL": valkey.url()}
 
 
 @pytest.fixture

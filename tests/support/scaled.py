@@ -35,6 +35,8 @@ LEFT_OUT = {
     "test_durability.py": "the folder's own; test_crashes.py is the scaled set-up's",
     "test_storage.py": "the folder's own",
     "test_deploy.py": "samples, not HTTP",
+    "test_scaled.py": "has both kinds of engines itself",
+    "test_scaled_files.py": "samples, not HTTP",
     "test_first_steps.py": "the README, not HTTP",
     "test_house.py": "the code, not HTTP",
     "test_readme.py": "the README, not HTTP",
