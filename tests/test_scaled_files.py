@@ -16,12 +16,13 @@ from tests.support.engines import ROOT, Live, free_port, needed
 from tests.support.instances import commands
 from tests.support.people import PASSWORD
 from tests.support.proxies import BEHIND, NAME, with_replaced
+from tests.support.s3 import Store
+from tests.support.valkey import Valkey
 from uploadsvc.config import SETTINGS
 
 SCALED = ROOT / "deploy/scaled"
 COMPOSE = yaml.safe_load((SCALED / "compose.yaml").read_text())
 NAMES = {setting.name for setting in SETTINGS}
-ENGINE = r"(?:DATABASE|AWS|S3|REDIS)_"  # settings that say where an engine is
 
 
 def settings() -> dict[str, str]:
@@ -36,10 +37,12 @@ def test_both_ways_set_the_same_and_the_service_knows_it() -> None:
     assert set(BEHIND) | {"JWT_SECRET"} <= set(settings())
 
 
-def test_the_instances_start_by_the_plain_commands(tmp_path: Path) -> None:
-    """As README.md has them: the one when the other is ready, each in a folder of its own."""
-    given = {name: value for name, value in settings().items() if not re.match(ENGINE, name)}
-    given |= {"DATABASE_URL": f"sqlite:///{tmp_path}/app.db", "UPLOADS_DIR": str(tmp_path / "uploads")}
+def test_the_instances_start_by_the_plain_commands(
+    tmp_path: Path, database_url: str, store: Store, valkey: Valkey
+) -> None:
+    """As README.md has them: the one when the other is ready, each in a folder of its own, on the same engines."""
+    given = settings() | {"DATABASE_URL": database_url, "REDIS_URL": valkey.url(), **store.environ(store.bucket())}
+    assert set(given) == set(settings())
     given |= {"BCRYPT_ROUNDS": "4", "MIN_FREE_BYTES": "0", "ADMIN_PASSWORD": PASSWORD}
     (tmp_path / "env").write_text("".join(f"{name}='{value}'\n" for name, value in given.items()))
     tens = next(port // 10 for port in iter(free_port, None) if port % 10 == 0)
