@@ -43,9 +43,9 @@ def pytest_configure(config: pytest.Config) -> None:
         engines.given_by_run = config.stash[scaled].settings
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if scaled in config.stash:
-        config.stash[scaled].close()
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if scaled in session.config.stash:
+        session.config.stash[scaled].close()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

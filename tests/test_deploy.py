@@ -137,6 +137,7 @@ class Image:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.environ: dict[str, str] = {}
+        self.arguments: dict[str, str] = {}  # of the build, as they are where nobody gives them
         self.last: dict[str, str] = {}  # what followed the last instruction of each kind
         for instruction, rest in steps():
             self.last[instruction] = self._here(rest)
@@ -145,7 +146,10 @@ class Image:
                 copy(sources, Path(target))
             elif instruction == "RUN":
                 script = re.sub(r"^python ", f"{sys.executable} ", self._here(rest))
-                subprocess.run(["sh", "-ec", script], check=True, capture_output=True, timeout=300)
+                given = os.environ | self.arguments
+                subprocess.run(["sh", "-ec", script], env=given, check=True, capture_output=True, timeout=300)
+            elif instruction == "ARG":
+                self.arguments |= dict([rest.split("=", 1)])
             elif instruction == "ENV":
                 self.environ |= dict(pair.split("=", 1) for pair in self._here(rest).split())
         subprocess.run(["chmod", "-R", "a-w", folder / "venv", folder / "app"], check=True)
@@ -237,6 +241,13 @@ def test_the_image_is_not_roots_and_its_data_outlives_it(image: Image) -> None:
     assert image.last["VOLUME"] == image.environ["INSTANCE_PATH"] == f"{image.folder}/data"
     assert set(image.environ) - {"TMPDIR", "HOME"} <= NAMES
     assert oct((image.folder / "data").stat().st_mode & 0o777) == "0o700"
+
+
+def test_the_image_can_be_built_for_the_engines_too() -> None:
+    """By a build argument: its default is the lock without extras, and the other lock brings what the engines need."""
+    assert ("ARG", "LOCK=requirements.lock") in steps()
+    locked = (ROOT / "requirements-scaled.lock").read_text()
+    assert all(re.search(rf"^{name}(\[\w+\])?==", locked, re.MULTILINE) for name in ("psycopg", "boto3", "redis"))
 
 
 def test_the_health_check_tells_whether_the_service_answers(image: Image, container: Live) -> None:

@@ -28,6 +28,7 @@ LIMIT = DEFAULTS["MAX_FILE_BYTES"]
 MOST = Limits(file_bytes=LIMIT, files=DEFAULTS["MAX_FILES"]).request_bytes
 SMALL = 64 * 1024  # of everything else, for the proxy
 LOGIN = "/api/auth/login"
+APP = "https://app.example.org"  # a client on another host
 JSON = {"Content-Type": "application/json"}
 NETWORKS = count(10)
 
@@ -42,13 +43,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 @pytest.fixture(scope="module")
 def by_nginx(service: Live, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fronted]:
-    with nginx(tmp_path_factory.mktemp("nginx"), service) as front:
+    with nginx(tmp_path_factory.mktemp("nginx"), service, allowed=APP) as front:
         yield front
 
 
 @pytest.fixture(scope="module")
 def by_caddy(service: Live, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fronted]:
-    with caddy(tmp_path_factory.mktemp("caddy"), service) as front:
+    with caddy(tmp_path_factory.mktemp("caddy"), service, allowed=APP) as front:
         yield front
 
 
@@ -372,6 +373,21 @@ def test_what_nginx_refuses_itself_is_json(by_nginx: Fronted, name: str) -> None
     answer = sent(by_nginx, request)
     assert refusal(answer, status) == code
     assert eventually(lambda: re.search(rf" {status} .* {answer.headers['x-request-id']}\n", accesses(by_nginx)))
+
+
+@pytest.mark.parametrize(
+    ("origin", "granted"), [(APP, APP), ("https://evil.test", None), ("https://app.example.org.evil.test", None)]
+)
+def test_a_page_on_another_host_reads_why_the_proxy_refuses(front: Fronted, origin: str, granted: str | None) -> None:
+    """B7: where its origin is an allowed one; any other gets the same answer and may not read it."""
+    large = head(UPLOAD, f"Content-Length: {MOST + 1}", f"Origin: {origin}", EXPECT)
+    for request, status in ((large, 413), (head("GET /metrics HTTP/1.1", f"Origin: {origin}"), 403)):
+        answer = sent(front, request)
+        refusal(answer, status)
+        assert answer.headers.get("access-control-allow-origin") == granted
+        assert answer.headers.get("access-control-allow-credentials") == (granted and "true")
+        assert ("access-control-expose-headers" in answer.headers) is bool(granted)
+        assert answer.headers["vary"] == "origin"
 
 
 def test_plain_http_is_led_to_https(by_nginx: Fronted) -> None:

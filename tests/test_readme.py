@@ -16,7 +16,7 @@ def test_the_settings_table_is_the_code_s() -> None:
     assert re.findall(r"^\| `([A-Z0-9_]+)` \|(?: (\S*))? \| (.+) \|$", README, re.MULTILINE) == table
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/hosting.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/hosting.md", "docs/growing.md", "deploy/scaled/README.md"])
 def test_links_lead_somewhere(document: str) -> None:
     links = re.findall(r"\]\(([^)#]+)", (ROOT / document).read_text(encoding="utf-8"))
     assert links and [link for link in links if not ((ROOT / document).parent / link).exists()] == []

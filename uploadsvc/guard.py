@@ -11,6 +11,7 @@ from flask import Flask, Request, Response, current_app, g, request
 
 from . import audit
 from .errors import ApiError, BadRequest, CrossSite, CsrfFailed, InternalError, TooManyRequests, Unauthorized, answer
+from .message import glimpse
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -63,6 +64,16 @@ def believing(application: "WSGIApplication", proxy: str) -> "WSGIApplication":
         return application(environ, start_response)
 
     return believe
+
+
+def refusing(error: ApiError, head: bytes) -> dict[str, Any]:
+    """Return what in the WSGI environment has the application answer with `error`, to the page that asked.
+
+    `head` is the header block if it could not be read; whose page that was stands in it.
+    """
+    path, origin = glimpse(head)
+    asked = {"PATH_INFO": path, "HTTP_ORIGIN": origin} if origin else {}
+    return {REFUSAL: error, **asked}
 
 
 def is_proxied(environ: Mapping[str, Any]) -> bool:

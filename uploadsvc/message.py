@@ -8,6 +8,7 @@ the header block alone, and of chunks no more than can belong to this request.
 import re
 from itertools import islice
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -22,6 +23,8 @@ _LENGTH_DIGITS = 19
 _METHODS = {b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE", b"CONNECT"}
 HOST = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=%:\[\]]*")  # a name, an address, a port (RFC 3986 §3.2); or nothing
 _OTHER_METHOD = re.compile(rb"[A-Z]{1,20}")
+_REQUEST_LINE = re.compile(rb"[A-Z]{1,20} (/[!-~]*) HTTP/\d\.\d\r\n")
+_ORIGIN = re.compile(rb"\r\norigin:[ \t]*([!-~]+)[ \t]*(?=\r\n)", re.IGNORECASE)
 _UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
 
 
@@ -133,3 +136,16 @@ class Message:
         self._framing = 0 if arrived else self._framing + len(piece)
         if self._framing > _FRAMING or self._wire > 2 * self._size + _ALL_FRAMING:
             raise BadRequest("The chunks of the request have more framing than content.")
+
+
+def glimpse(block: bytes) -> tuple[str, str]:
+    """Return the path and the Origin of a header block that is refused unread, whole or not; both "" if one is unclear.
+
+    A page may then read why (Fetch §3.2): what its browser adds can make the headers too long.
+    """
+    lines, end, _ = block.partition(b"\r\n\r\n")
+    start, origins = _REQUEST_LINE.match(lines + end), _ORIGIN.findall(lines + end)
+    if not start or len(origins) != 1:
+        return "", ""
+    path = re.split(rb"[?#]", start[1])[0]
+    return unquote_to_bytes(path).decode("latin-1"), origins[0].decode("latin-1")

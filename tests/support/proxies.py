@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.support.clock import eventually
 from tests.support.engines import ROOT, Live, free_port, needed
 
-NAME = "files.example.org"
+NAME, APP = "files.example.org", "app.example.org"  # the service, and the client where it has a host of its own
 BEHIND = {  # what the samples ask the service to be told; `localhost` is what raw requests are sent to
     "PUBLIC_URL": f"https://{NAME}",
     "TRUSTED_PROXY": "127.0.0.1",
@@ -62,34 +62,87 @@ def with_replaced(text: str, changes: dict[str, str]) -> str:
 
 
 @contextmanager
-def nginx(folder: Path, *services: Live) -> Iterator[Fronted]:
-    """deploy/nginx.conf in front of `services`, with TLS."""
-    tls, port, plain, held = certificate(folder), free_port(), free_port(), folder / "held"
-    held.mkdir()
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    changes = {
-        "user www-data;": "user root;",
-        "/run/nginx.pid": f"{folder}/nginx.pid",
-        "/var/log/nginx/": f"{folder}/",
-        "http {": "http {" + "".join(f"{kind}_temp_path {held}/{kind};" for kind in kinds),
-        "server 127.0.0.1:4000;": "".join(f"server 127.0.0.1:{service.port};" for service in services),
+def nginx(folder: Path, *services: Live, allowed: str = "") -> Iterator[Fronted]:
+    """deploy/nginx.conf in front of a service, or deploy/scaled/nginx.conf of several, with TLS.
+
+    `allowed` is the origin of a client on another host.
+    """
+    tls, port, plain, deploy = certificate(folder), free_port(), free_port(), ROOT / "deploy"
+    site = {
         "listen 80;": f"listen 127.0.0.1:{plain};",
         "listen [::]:80;": "",
         "listen 443 ": f"listen 127.0.0.1:{port} ",
         "listen [::]:443 ssl http2;": "",
         "/etc/letsencrypt/live/files.example.org/": f"{folder}/",
     }
-    config = folder / "nginx.conf"
-    config.write_text(with_replaced((ROOT / "deploy/nginx.conf").read_text(), changes))
+    if allowed:
+        site |= {"# https://app.example.org $http_origin;": f"{allowed} $http_origin;"}
+    write_replaced(folder, deploy / "site.nginx.conf", site)
+    if len(services) > 1:
+        ports = dict(zip((":4001 ", ":4002 "), (f":{service.port} " for service in services), strict=True))
+        write_replaced(folder, deploy / "scaled/instances.conf", ports)
+        config = write_replaced(folder, deploy / "scaled/nginx.conf", _own_nginx(folder))
+    else:
+        address = {"server 127.0.0.1:4000;": f"server 127.0.0.1:{services[0].port};"}
+        config = write_replaced(folder, deploy / "nginx.conf", _own_nginx(folder) | address)
     command = [needed("nginx"), "-c", str(config), "-p", str(folder), "-g", "daemon off;"]
     front = Fronted(**_of(services[0]), port=port, plain_port=plain, tls=tls, folder=folder)
     with _running(command, folder, {}, front):
         yield front
 
 
+def _own_nginx(folder: Path) -> dict[str, str]:
+    """What in every nginx.conf is the machine's: its user, its process and its files."""
+    held = folder / "held"
+    held.mkdir()
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    return {
+        "user www-data;": "user root;",
+        "/run/nginx.pid": f"{folder}/nginx.pid",
+        "/var/log/nginx/": f"{folder}/",
+        "http {": "http {" + "".join(f"{kind}_temp_path {held}/{kind};" for kind in kinds),
+    }
+
+
+def write_replaced(folder: Path, sample: Path, changes: dict[str, str]) -> Path:
+    """Write a sample into `folder` under its own name, with every key of `changes` replaced."""
+    written = folder / sample.name
+    written.write_text(with_replaced(sample.read_text(), changes))
+    return written
+
+
 @contextmanager
-def caddy(folder: Path, service: Live) -> Iterator[Fronted]:
-    """deploy/Caddyfile in front of `service`, with a certificate of the tests' own, so that nobody is asked for one."""
+def cdn(folder: Path, port: int, api: str) -> Iterator[None]:
+    """deploy/cdn.nginx.conf at `port`, with TLS if `api`, the service's origin, has it."""
+    changes = {
+        "https://files.example.org;": f"{api};",
+        "listen 443 ssl http2;": f"listen 127.0.0.1:{port} ssl http2;",
+        "listen [::]:443 ssl http2;": "",
+        "/etc/letsencrypt/live/app.example.org/": f"{folder}/",
+        "/opt/uploadsvc/web;": f"{ROOT}/web;",
+    }
+    tls = certificate(folder)
+    site = write_replaced(folder, ROOT / "deploy/cdn.nginx.conf", changes)
+    if api.startswith("http:"):
+        tls = None
+        site.write_text(site.read_text().replace(" ssl http2;", ";"))
+    own = _own_nginx(folder)
+    around = f"user www-data;pid /run/nginx.pid;error_log /var/log/nginx/error.log;events {{}}http {{include {site};}}"
+    config = folder / "nginx.conf"
+    config.write_text(with_replaced(around, own))
+    command = [needed("nginx"), "-c", str(config), "-p", str(folder), "-g", "daemon off;"]
+    nobody = Live(None, port, folder, folder / "proxy.log", {})
+    front = Fronted(**_of(nobody), port=port, tls=tls, folder=folder)
+    with _running(command, folder, {}, front):
+        yield
+
+
+@contextmanager
+def caddy(folder: Path, service: Live, allowed: str = "none") -> Iterator[Fronted]:
+    """deploy/Caddyfile in front of `service`, with a certificate of the tests' own, so that nobody is asked for one.
+
+    `allowed` is the origin of a client on another host.
+    """
     tls, port = certificate(folder), free_port()
     own = f"bind 127.0.0.1\n\ttls {folder}/fullchain.pem {folder}/privkey.pem"
     changes = {  # left alone Caddy would make an authority of its own, and have this machine trust it
@@ -99,6 +152,7 @@ def caddy(folder: Path, service: Live) -> Iterator[Fronted]:
     config = folder / "Caddyfile"
     config.write_text(with_replaced((ROOT / "deploy/Caddyfile").read_text(), changes))
     environ = {"SITE": f"https://:{port}", "UPSTREAM": f"127.0.0.1:{service.port}", "HOME": str(folder)}
+    environ |= {"FRONTEND": allowed}
     command = [needed("caddy"), "run", "--adapter", "caddyfile", "--config", str(config)]
     front = Fronted(**_of(service), port=port, tls=tls, folder=folder)
     with _running(command, folder, environ, front):
@@ -132,7 +186,7 @@ def _listens(front: Fronted) -> bool:
 
 def certificate(folder: Path) -> ssl.SSLContext:
     """Make one for the samples' name, which signs itself; the context is that of a client who trusts it."""
-    names = f"subjectAltName=DNS:{NAME},DNS:localhost,IP:127.0.0.1"
+    names = f"subjectAltName=DNS:{NAME},DNS:{APP},DNS:localhost,IP:127.0.0.1"
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(folder / "privkey.pem")]
     command = [needed("openssl"), "req", "-x509", *key, "-out", str(folder / "fullchain.pem"), "-days", "1"]
     subprocess.run([*command, "-subj", f"/CN={NAME}", "-addext", names], check=True, capture_output=True)

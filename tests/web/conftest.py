@@ -29,6 +29,7 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    "--host-resolver-rules=MAP *.example.org 127.0.0.1",  # two hosts of one site, which names in localhost are not
 )
 NO_BROWSER = "The tests of the client need Chromium: install it (Debian: apt-get install chromium) or set CHROMIUM."
 expect.set_options(timeout=10_000)
@@ -93,6 +94,12 @@ def origin(site: Live) -> str:
     return f"http://127.0.0.1:{site.port}"
 
 
+@pytest.fixture(scope="module")
+def api() -> str:
+    """The service's origin, where the page has another."""
+    return ""
+
+
 @pytest.fixture(scope="session")
 def base_url() -> None:
     """Replace the plugin's: a fixture that is a method, of which pytest 9 warns."""
@@ -105,9 +112,9 @@ def browser_context_args(browser_context_args: dict[str, Any], origin: str) -> d
 
 
 @pytest.fixture
-def watch(context: BrowserContext, origin: str) -> Iterator[Watch]:
+def watch(context: BrowserContext, origin: str, api: str) -> Iterator[Watch]:
     """Watch all pages of the test's context, and fail the test when anything went wrong that it did not `allow`."""
-    watching = Watch(origin)
+    watching = Watch(origin, api)
     watching.heed(context)
     yield watching
     assert watching.unexpected == []

@@ -70,9 +70,10 @@ class Account:
 
 @dataclass
 class Watch:
-    """What went wrong in a context's pages, and every request they made."""
+    """What went wrong in a context's pages, and every request they made; `api` is the service's origin, if another."""
 
     origin: str
+    api: str = ""
     problems: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)  # "POST /api/upload"
     allowed: list[str] = field(default_factory=list)
@@ -91,8 +92,9 @@ class Watch:
         self.problems.append(problem)
 
     def _request(self, method: str, url: str) -> None:
-        self.requests.append(f"{method} {url.removeprefix(self.origin)}")
-        if not url.startswith((self.origin + "/", "blob:", "data:", "about:", "chrome:")):
+        api = self.api or self.origin
+        self.requests.append(f"{method} {url.removeprefix(self.origin).removeprefix(api)}")
+        if not url.startswith((self.origin + "/", api + "/", "blob:", "data:", "about:", "chrome:")):
             self.note(f"off origin: {url}")
 
     @property

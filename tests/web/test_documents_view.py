@@ -1,31 +1,20 @@
-"""Rows D1-D3, E1 and E2 of the client's specification, and the same files served from another port."""
+"""Rows D1-D3, E1 and E2 of the client's specification."""
 # ruff: noqa: N802 - a test bears the name of its row
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.support.engines import ROOT, start_live
 from tests.web.steps import (
     REFUSED,
     Account,
-    Watch,
     answers,
     choose,
     expect_all,
     expire,
     pdf,
-    pdfs,
-    rows,
     shelf,
-    sign_in,
 )
 
 Allow = Callable[..., None]
@@ -153,70 +142,3 @@ def test_E2_reflow(signed_in: Page, allow: Allow) -> None:
     choose(signed_in, pdf("late.pdf"))
     expect(signed_in.locator("#banner")).to_be_visible()
     assert fits()
-
-
-class Elsewhere(SimpleHTTPRequestHandler):
-    """Serves web/ as a CDN would; only the one line that says where the API lies is another."""
-
-    def __init__(self, *args: Any, api: str, **kwargs: Any) -> None:
-        self.api = api
-        super().__init__(*args, directory=str(ROOT / "web"), **kwargs)
-
-    def do_GET(self) -> None:
-        if self.path != "/":
-            return super().do_GET()
-        page = Path(ROOT / "web" / "index.html").read_text()
-        told = page.replace('<meta name="api" content="">', f'<meta name="api" content="{self.api}">')
-        assert told != page
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.end_headers()
-        self.wfile.write(told.encode())
-        return None
-
-    def log_message(self, *args: Any) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def elsewhere() -> Iterator[tuple[ThreadingHTTPServer, dict[str, str]]]:
-    told: dict[str, str] = {}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: Elsewhere(*args, api=told["api"]))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield server, told
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def test_files_from_another_port(context: BrowserContext, tmp_path: Path, watch: Watch) -> None:
-    """The same files from another port, with FRONTEND_URL set: sign in, upload, refresh, reload, download, delete."""
-    watch.allowed += ["off origin", f"{REFUSED} 401"]
-    with elsewhere() as (server, told):
-        front = f"http://127.0.0.1:{server.server_address[1]}"
-        live = start_live(tmp_path, FRONTEND_URL=front)
-        try:
-            told["api"] = f"http://127.0.0.1:{live.port}"
-            page, admin = context.new_page(), Account(live, "admin@localhost")
-            page.goto(front + "/")
-            sign_in(page, admin)
-            expect(page.locator("#documents-empty")).to_be_visible()
-            expire(context)
-            choose(page, *pdfs(3))
-            expect_all(page, "SUCCESS", 3)
-            assert sorted(admin.names) == ["f00.pdf", "f01.pdf", "f02.pdf"]
-            page.reload()
-            expect(shelf(page)).to_have_count(3)
-            with context.expect_event("page"), page.expect_popup() as popup:
-                page.get_by_role("link", name="Download f01.pdf").click()
-            assert popup.value is not None
-            page.get_by_role("button", name="Delete f01.pdf").click()
-            page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
-            expect(shelf(page)).to_have_count(2)
-            assert len(admin.names) == 2
-            page.get_by_role("button", name="Sign out").click()
-            expect(page.locator("#sign-in-view")).to_be_visible()
-            expect(rows(page)).to_have_count(0)
-        finally:
-            live.stop(signal.SIGKILL)

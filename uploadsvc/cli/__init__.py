@@ -1,4 +1,4 @@
-"""The operator's commands: `flask --app wsgi serve | users … | tokens … | documents … | storage … | database … | sweep | …`."""
+"""The operator's commands: `flask --app wsgi serve | users … | documents … | storage … | database … | sweep | …`."""
 
 from flask import Blueprint
 

@@ -38,7 +38,7 @@ class Request:
         self.started = self.body_started = time.monotonic()
         self.headers: dict[str, str] = {}  # by the names that CGI has for them, without HTTP_
         self.body_bytes_received = self._head_bytes_received = 0
-        self._head = b""
+        self.head = b""
         self._chunked: Message | None = None
         self._left = 0  # bytes to come of a body of known length
         self._small_body: list[bytes] = []
@@ -71,18 +71,18 @@ class Request:
     def _receive_head(self, data: bytes) -> bytes:
         """Gather the header block, read it and open the body; return what has arrived of that."""
         self._head_bytes_received += len(data)
-        self._head = (self._head + data).lstrip(b"\r\n")  # RFC 9112 §2.2: blank lines before a request are ignored
-        end = self._head.find(_BLANK_LINE, 0, HEADER_BYTES)
+        self.head = (self.head + data).lstrip(b"\r\n")  # RFC 9112 §2.2: blank lines before a request are ignored
+        end = self.head.find(_BLANK_LINE, 0, HEADER_BYTES)
         if end >= 0:
             end += len(_BLANK_LINE)
-            rest = self._head[end:]
-            self._read_head(self._head[:end])
-            self.headers_finished, self._head = True, b""
+            rest = self.head[end:]
+            self._read_head(self.head[:end])
+            self.headers_finished, self.head = True, b""
             self._open_body(rest)
             return rest
         if self._head_bytes_received >= HEADER_BYTES:
             raise (
-                HeadersTooLong("The headers of the request are too long.") if self._head else BadRequest("No request.")
+                HeadersTooLong("The headers of the request are too long.") if self.head else BadRequest("No request.")
             )
         return b""
 

@@ -24,7 +24,7 @@ class Task(WSGITask):
         if self.request.reception:
             environ[RECEPTION] = self.request.reception
         if self.request.error:
-            environ[guard.REFUSAL] = self.request.error
+            environ |= guard.refusing(self.request.error, self.request.head)
         return environ
 
     def finish(self) -> None:
