@@ -11,45 +11,12 @@ import pytest
 from alembic.script import ScriptDirectory
 
 from tests.support.engines import BASE, ROOT
+from tests.support.left_out import LEFT_OUT
 from tests.support.postgres import Postgres, name_of, start_postgres
 from tests.support.s3 import Store
 from tests.support.valkey import Valkey, valkey_server
 from uploadsvc import create_app
 from uploadsvc.extensions import db
-
-# What the second run leaves out: a file or a test, and why. Everything else runs twice.
-LEFT_OUT = {
-    "test_attack.py": "bytes before storage",
-    "test_crew.py": "bytes before storage",
-    "test_deadlines.py": "bytes before storage",
-    "test_feeders.py": "bytes before storage",
-    "test_filetypes.py": "bytes before storage",
-    "test_fuzz.py": "bytes before storage",
-    "test_intake.py": "bytes before storage",
-    "test_message.py": "bytes before storage",
-    "test_multipart.py": "bytes before storage",
-    "test_scanner.py": "bytes before storage",
-    "test_server.py": "bytes before storage",
-    "test_stop.py": "bytes before storage",
-    "test_backup.py": "SQLite's own",
-    "test_durability.py": "the folder's own; test_crashes.py is the scaled set-up's",
-    "test_storage.py": "the folder's own",
-    "test_cors.py": "bytes before storage",
-    "test_postgres.py": "PostgreSQL's own, which it has in the first run",
-    "test_s3.py": "the bucket's own, which it has in the first run",
-    "test_s3_trouble.py": "the bucket's own, which it has in the first run",
-    "test_storage_copy.py": "has both kinds of storage itself",
-    "test_database_copy.py": "has both kinds of database itself",
-    "test_throttle_shared.py": "Redis's own, which it has in the first run",
-    "test_deploy.py": "samples, not HTTP",
-    "test_scaled.py": "has both kinds of engines itself",
-    "test_scaled_files.py": "samples, not HTTP",
-    "test_first_steps.py": "the README, not HTTP",
-    "test_house.py": "the code, not HTTP",
-    "test_readme.py": "the README, not HTTP",
-    "web/": "the client, which sees nothing but HTTP",
-}
-
 
 _OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 _ALIKE = {
