@@ -52,7 +52,10 @@ class Publication:
         self._published.append(row["path"])
 
     def _announce(self, row: Row, path: str) -> None:
-        """Insert the row of a file that is about to lie at `path`; a new one where another path was taken."""
+        """Insert the row of a file that is about to lie at `path`, in place of one whose path another upload has."""
+        if row["public_id"] in self._announced:
+            Document.withdraw([row["public_id"]])
+            self._announced.remove(row["public_id"])
         row |= {"path": path, "public_id": new_id()}
         Document.announce(row)
         self._announced.append(row["public_id"])
