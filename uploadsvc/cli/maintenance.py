@@ -11,7 +11,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import delete, select
 
 from ..extensions import db
-from ..models import Document, Session, now
+from ..models import Document, Session, now, registration
 from ..server.deadlines import FLOOR
 from ..storage import copies
 from ..uploads import upload_limits
@@ -65,7 +65,9 @@ def swept(older_than: float | None = None) -> Iterator[str]:
     db.session.execute(delete(Session).where(Session.expires_at < now()))
     db.session.commit()
 
-    Document.forget_announced(now() - timedelta(seconds=min(older_than, _LONG_AGO)))  # whose bytes are leftovers now
+    registration.forget_announced(
+        now() - timedelta(seconds=min(older_than, _LONG_AGO))
+    )  # whose bytes are leftovers now
 
     def known(user_id: int) -> Iterator[str]:
         db.session.rollback()  # see what was committed since

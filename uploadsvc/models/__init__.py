@@ -3,6 +3,7 @@
 Times are naive UTC: SQLite keeps no zone, and one convention on every engine beats two.
 """
 
+from . import registration
 from .accounts import PARENT_GRACE, REFRESH_LIFE, SESSION_LIFE, Account, Session, User
 from .clock import now, rfc3339
 from .documents import KEPT, Document, Row
@@ -21,5 +22,6 @@ __all__ = [
     "Session",
     "User",
     "now",
+    "registration",
     "rfc3339",
 ]

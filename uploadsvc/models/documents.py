@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -15,28 +14,23 @@ from sqlalchemy import (
     String,
     Text,
     and_,
-    bindparam,
     cast,
     delete,
     func,
-    insert,
     select,
     text,
     update,
 )
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from ..credentials import new_id
-from ..errors import OutcomeUnknown, Unavailable
-from ..extensions import Prepared, connection, db, release_connection
+from ..extensions import db
 from .accounts import User
 from .clock import now, rfc3339
 from .tokens import ApiToken
 
 Row = dict[str, Any]  # by the names of the columns
 _PAGE = 500  # rows
-_PENDING = "pending"  # the status of a row whose bytes are on their way
 _HAS_KEY = text("idempotency_key IS NOT NULL")
 
 
@@ -124,50 +118,6 @@ class Document(db.Model):  # type: ignore[name-defined]
         """Return what tells an upload's files, each a name, a size and a SHA-256, from any other upload's."""
         return hashlib.sha256(json.dumps(list(files)).encode()).hexdigest()
 
-    @staticmethod
-    def store(rows: list[Row], quota: int) -> None:
-        """Insert one upload's rows within the owner's quota and commit; raise QuotaExceeded, OutcomeUnknown.
-
-        `quota`, in bytes, is that of accounts without one of their own; 0 is none. It is plain SQL, for the unit of
-        work costs three times as much.
-        """
-        with _committed():
-            _INSERT.execute(*rows)  # first, for a repeated key is that, whatever the quota says
-            User.charge(rows[0]["user_id"], sum(row["size"] for row in rows), quota)
-
-    @staticmethod
-    def announce(row: Row) -> None:
-        """Insert a row that is not a document yet, unseen, uncharged and without its key, and commit."""
-        with _committed():
-            _INSERT.execute(row | {"status": _PENDING, "idempotency_key": None, "uploaded_at": None})
-
-    @staticmethod
-    def confirm(rows: list[Row], quota: int) -> None:
-        """Let one upload's announced rows be documents, as `store` inserts them; raise as that, and Unavailable.
-
-        They are updated in their order, so that of equal uploads at once one waits for the other.
-        """
-        with _committed():
-            if _CONFIRM.execute(*rows).rowcount != len(rows):  # the sweep was faster
-                raise Unavailable("Storing the upload took too long. Nothing was kept; try again.")
-            User.charge(rows[0]["user_id"], sum(row["size"] for row in rows), quota)
-
-    @classmethod
-    def withdraw(cls, announced: list[str]) -> bool:
-        """Delete announced rows, by their public ids, and commit; tell whether none had become a document."""
-        table = cls.__table__
-        with _committed():
-            pending = delete(table).where(table.c.public_id.in_(announced), table.c.status == _PENDING)
-            return connection().execute(pending).rowcount == len(announced)
-
-    @classmethod
-    def forget_announced(cls, before: datetime) -> None:
-        """Delete what was announced before then and never confirmed, and commit."""
-        old = (cls.status == _PENDING, cls.created_at < before)
-        if db.session.scalar(select(cls.id).where(*old).limit(1)):  # looking locks nobody out, to delete does
-            db.session.execute(delete(cls).where(*old))
-        db.session.commit()
-
     def delete(self, session: Session | None = None) -> bool:
         """Delete the row and commit; return False when somebody else already has. `session`: of a copy's database.
 
@@ -219,37 +169,4 @@ class Document(db.Model):  # type: ignore[name-defined]
         }
 
 
-def _commit() -> None:
-    """Commit; raise OutcomeUnknown when the connection broke meanwhile, for PostgreSQL may have had the COMMIT."""
-    try:
-        connection().commit()
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise OutcomeUnknown from error
-        raise
-
-
 KEPT = Document.status == "success"  # what a document is; other rows are of uploads under way
-
-
-@contextmanager
-def _committed() -> Iterator[None]:
-    """Commit what is done inside on the request's connection, and give that back whatever happens."""
-    try:
-        yield
-        _commit()
-    finally:
-        release_connection()
-
-
-_COLUMNS = [column.name for column in Document.__table__.columns if column.name != "id"]
-_INSERT = Prepared(insert(Document.__table__).inline().values({name: bindparam(name) for name in _COLUMNS}))
-_CONFIRM = Prepared(
-    update(Document.__table__)
-    .where(Document.__table__.c.public_id == bindparam("public_id"), Document.__table__.c.status == _PENDING)
-    .values(
-        status="success",
-        uploaded_at=bindparam("uploaded_at"),
-        idempotency_key=bindparam("idempotency_key"),
-    )
-)

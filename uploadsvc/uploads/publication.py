@@ -11,7 +11,7 @@ from ..errors import ApiError, ClientClosedRequest, OutcomeUnknown
 from ..extensions import db
 from ..filetypes import Candidate, safe_name
 from ..intake import Received, ReceivedFile
-from ..models import Document, Row, now
+from ..models import Row, now, registration
 from ..storage import Staged, Storage
 
 log = logging.getLogger("uploadsvc.uploads")
@@ -54,10 +54,10 @@ class Publication:
     def _announce(self, row: Row, path: str) -> None:
         """Insert the row of a file that is about to lie at `path`, in place of one whose path another upload has."""
         if row["public_id"] in self._announced:
-            Document.withdraw([row["public_id"]])
+            registration.withdraw([row["public_id"]])
             self._announced.remove(row["public_id"])
         row |= {"path": path, "public_id": new_id()}
-        Document.announce(row)
+        registration.announce(row)
         self._announced.append(row["public_id"])
 
     def _commit(self) -> None:
@@ -65,15 +65,15 @@ class Publication:
         for row in self.rows:
             row["uploaded_at"] = moment
         if self._announced:
-            Document.confirm(self.rows, quota)
+            registration.confirm(self.rows, quota)
         else:
-            Document.store(self.rows, quota)
+            registration.store(self.rows, quota)
 
     def _undo(self, error: BaseException) -> None:
         """Leave nothing; but a row's bytes stay where nobody can tell whether it was committed: the sweep will."""
         known = not isinstance(error, OutcomeUnknown)
         try:
-            gone = Document.withdraw(self._announced) if self._announced else known
+            gone = registration.withdraw(self._announced) if self._announced else known
             for path in self._published if gone else ():
                 self._storage.delete(path)
         except (ApiError, OSError, SQLAlchemyError) as fault:

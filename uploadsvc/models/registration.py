@@ -1,0 +1,92 @@
+"""How an upload's rows become documents: all at once, or announced first and confirmed at the end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.exc import DBAPIError
+
+from ..errors import OutcomeUnknown, Unavailable
+from ..extensions import Prepared, connection, db, release_connection
+from .accounts import User
+from .documents import Document, Row
+
+_PENDING = "pending"  # the status of a row whose bytes are on their way
+
+
+def store(rows: list[Row], quota: int) -> None:
+    """Insert one upload's rows within the owner's quota and commit; raise QuotaExceeded, OutcomeUnknown.
+
+    `quota`, in bytes, is that of accounts without one of their own; 0 is none. It is plain SQL, for the unit of
+    work costs three times as much.
+    """
+    with _committed():
+        _INSERT.execute(*rows)  # first, for a repeated key is that, whatever the quota says
+        User.charge(rows[0]["user_id"], sum(row["size"] for row in rows), quota)
+
+
+def announce(row: Row) -> None:
+    """Insert a row that is not a document yet, unseen, uncharged and without its key, and commit."""
+    with _committed():
+        _INSERT.execute(row | {"status": _PENDING, "idempotency_key": None, "uploaded_at": None})
+
+
+def confirm(rows: list[Row], quota: int) -> None:
+    """Let one upload's announced rows be documents, as `store` inserts them; raise as that, and Unavailable.
+
+    They are updated in their order, so that of equal uploads at once one waits for the other.
+    """
+    with _committed():
+        if _CONFIRM.execute(*rows).rowcount != len(rows):  # the sweep was faster
+            raise Unavailable("Storing the upload took too long. Nothing was kept; try again.")
+        User.charge(rows[0]["user_id"], sum(row["size"] for row in rows), quota)
+
+
+def withdraw(announced: list[str]) -> bool:
+    """Delete announced rows, by their public ids, and commit; tell whether none had become a document."""
+    table = Document.__table__
+    with _committed():
+        pending = delete(table).where(table.c.public_id.in_(announced), table.c.status == _PENDING)
+        return connection().execute(pending).rowcount == len(announced)
+
+
+def forget_announced(before: datetime) -> None:
+    """Delete what was announced before then and never confirmed, and commit."""
+    old = (Document.status == _PENDING, Document.created_at < before)
+    if db.session.scalar(select(Document.id).where(*old).limit(1)):  # looking locks nobody out, to delete does
+        db.session.execute(delete(Document).where(*old))
+    db.session.commit()
+
+
+def _commit() -> None:
+    """Commit; raise OutcomeUnknown when the connection broke meanwhile, for PostgreSQL may have had the COMMIT."""
+    try:
+        connection().commit()
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise OutcomeUnknown from error
+        raise
+
+
+@contextmanager
+def _committed() -> Iterator[None]:
+    """Commit what is done inside on the request's connection, and give that back whatever happens."""
+    try:
+        yield
+        _commit()
+    finally:
+        release_connection()
+
+
+_COLUMNS = [column.name for column in Document.__table__.columns if column.name != "id"]
+_INSERT = Prepared(insert(Document.__table__).inline().values({name: bindparam(name) for name in _COLUMNS}))
+_CONFIRM = Prepared(
+    update(Document.__table__)
+    .where(Document.__table__.c.public_id == bindparam("public_id"), Document.__table__.c.status == _PENDING)
+    .values(
+        status="success",
+        uploaded_at=bindparam("uploaded_at"),
+        idempotency_key=bindparam("idempotency_key"),
+    )
+)
