@@ -1,4 +1,4 @@
-"""What `pytest --scaled`, the second run of the HTTP suite, leaves out: a file or a test, and why. All else runs twice."""
+"""What `pytest --scaled`, the second run of the HTTP suite, omits: a file or a test, and why. All else runs twice."""
 
 LEFT_OUT = {
     "test_attack.py": "bytes before storage",

@@ -67,7 +67,7 @@ def swept(older_than: float | None = None) -> Iterator[str]:
 
     registration.forget_announced(
         now() - timedelta(seconds=min(older_than, _LONG_AGO))
-    )  # whose bytes are leftovers now
+    )  # their bytes are leftovers
 
     def known(user_id: int) -> Iterator[str]:
         db.session.rollback()  # see what was committed since
