@@ -18,6 +18,7 @@ venv: $(VENV)/.test
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -m "not alone" -n auto --dist loadfile
 	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest -m "not alone" -n auto --dist loadfile --scaled
 
 bench: $(VENV)/.run
 	$(BIN)/python bench/run.py

@@ -126,6 +126,18 @@ def test_the_password_is_in_no_log(alice: Person, app: Flask, log: Any, postgres
     assert "unavailable" in said and "facts_unknown" in said and TELLTALE not in said and "server" in said
 
 
+def test_a_failed_statement_is_logged_without_its_values(
+    alice: Person, log: Any, postgres: Postgres, database_url: str
+) -> None:
+    """PostgreSQL quotes the whole row that it refuses: the file's name and the fields are in no log."""
+    with postgres.connect(database_url) as connection:
+        connection.execute("ALTER TABLE documents ADD CONSTRAINT never CHECK (size < 0)")
+    answer = alice.send(multipart(part("note", None, TELLTALE.encode()), part(filename=f"{TELLTALE}.pdf")))
+    assert answer.status_code == 500 and TELLTALE not in answer.text
+    said = log.getvalue()
+    assert "unforeseen" in said and "CheckViolation" in said and TELLTALE not in said
+
+
 def test_nobody_waits_for_ever(app: Flask) -> None:
     """For a lock as long as SQLite's; a server or an instance that has vanished is given up."""
     with app.app_context(), db.engine.connect() as connection:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import stack
 from tests.support.bodies import FILES, PDF, multipart, part
 from tests.support.clock import eventually
 from tests.support.engines import Live, needed, start_live
@@ -454,7 +455,7 @@ def test_a_restart_is_a_502_or_a_success_and_never_a_duplicate(
             assert wire.send(body[50_000:]).answer().status == 200
         assert service.process.wait(20) == 0
         assert refusal(asked(front, "GET", "/api/limits"), 502) == "unavailable"
-        assert len([path for path in (service.instance / "uploads/1").iterdir() if path.is_file()]) == 2
+        assert len(stack.stored(service)) == 2
 
 
 def test_two_processes_behind_one_proxy_share_sessions_and_uploads(tmp_path: Path) -> None:

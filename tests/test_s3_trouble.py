@@ -17,17 +17,15 @@ import pytest
 from tests.support.bodies import CONTENT_TYPE, PDF, multipart, part
 from tests.support.clock import eventually
 from tests.support.engines import Live, answers
-from tests.support.s3 import Store, lacking
+from tests.support.s3 import Store
 
-ROUNDS = 10  # of killing the service, and in every second one the store too
+ROUNDS = 30  # of killing the service, and in every second one the store too
 BIG = PDF.ljust(9_000_000, b"x")
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A store of this module's own, for others would miss it."""
-    if reason := lacking():
-        pytest.skip(reason)
     server = Store(tmp_path_factory.mktemp("frail"))
     yield server
     server.kill()

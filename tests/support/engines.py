@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -139,6 +139,13 @@ def needed(tool: str, package: str = "") -> str:
     """The path of a program that a test cannot do without; without it the test fails with one line."""
     missing = f"{tool} is needed and could not be installed: apt-get install {package or tool}"
     return installed(tool, package) or pytest.fail(missing, False)
+
+
+def do_without(engine: str) -> NoReturn:
+    """Skip what needs an engine that this machine lacks; in CI that is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(engine, False)
+    pytest.skip(engine)
 
 
 def _ports() -> Iterator[int]:

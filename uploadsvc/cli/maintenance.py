@@ -65,9 +65,7 @@ def swept(older_than: float | None = None) -> Iterator[str]:
     db.session.execute(delete(Session).where(Session.expires_at < now()))
     db.session.commit()
 
-    registration.forget_announced(
-        now() - timedelta(seconds=min(older_than, _LONG_AGO))
-    )  # their bytes are leftovers
+    registration.forget_announced(now() - timedelta(seconds=min(older_than, _LONG_AGO)))  # their bytes are leftovers
 
     def known(user_id: int) -> Iterator[str]:
         db.session.rollback()  # see what was committed since

@@ -35,6 +35,7 @@ def configure(level: str, style: str) -> None:
 
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_VALUES = re.compile(r"^DETAIL:.*?(?=^\[SQL|^The above|\Z)", re.MULTILINE | re.DOTALL)
 _encode = json.JSONEncoder(default=str).encode
 
 
@@ -42,7 +43,14 @@ def _extras(record: logging.LogRecord) -> dict[str, Any]:
     return {name: value for name, value in vars(record).items() if name not in _STANDARD}
 
 
-class _JsonLines(logging.Formatter):
+class _Lines(logging.Formatter):
+    """What both forms have: a traceback without the values that PostgreSQL quotes, which are the users'."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the library's name
+        return _VALUES.sub("", super().formatException(ei))
+
+
+class _JsonLines(_Lines):
     """One object a line. Two are written an upload, so this takes half the time that a library's does."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -65,7 +73,7 @@ def _second(moment: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
 
 
-class _TextLines(logging.Formatter):
+class _TextLines(_Lines):
     """One line a record, whatever strangers put into it; only the lines of a traceback follow it, indented."""
 
     def format(self, record: logging.LogRecord) -> str:
