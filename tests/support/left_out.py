@@ -43,7 +43,7 @@ LEFT_OUT = {
     "test_service.py::test_verify_names_what_is_damaged_and_exits_1": "the folder's own",
     "test_service.py::test_verify_tells_what_is_wrong_with_each_document": "the folder's own",
     "test_service.py::test_a_document_whose_bytes_are_in_disorder_is_not_named_in_the_log": "the folder's own",
-    "test_service.py::test_a_failed_statement_is_logged_without_its_values": "SQLite's own; test_postgres.py has its like",
+    "test_service.py::test_a_failed_statement_is_logged_without_its_values": "test_postgres.py has its like",
     "test_service.py::test_a_disk_that_refuses_is_told_to_the_operator": "the folder's own",
     "test_documents.py::test_a_document_whose_bytes_are_gone_can_be_deleted": "the folder's own",
     "test_documents.py::test_bytes_that_go_between_the_row_and_the_file_are_404": "the folder's own",
