@@ -267,6 +267,10 @@ def test_one_instance_keeps_house_and_another_one_after_it(serve: Callable[..., 
     first = serve("one")
     assert eventually(lambda: leads(first))
     second = serve("two")
+    own = leftover(second)
+    second.stop(signal.SIGKILL)
+    second = serve("two")
+    assert eventually(lambda: not own.exists()), "what lies on its own disk each instance sweeps itself"
     kept = leftover(second)
     assert second.upload(second.login())[0] == 200 and not leads(second) and kept.exists()
     first.stop(signal.SIGKILL)
@@ -346,6 +350,24 @@ def test_a_server_that_is_gone_is_503_and_nothing_is_left(alice: Person, app: Fl
         assert alice.get("/api/limits").status_code == 200
     assert app.test_client().get("/readyz").status_code == 200
     assert alice.upload().status_code == 200
+
+
+def test_who_idles_too_long_for_the_server_is_answered_all_the_same(
+    serve: Callable[..., Live], postgres: Postgres, database_url: str, tmp_path: Path
+) -> None:
+    """An upload with a key looks for its repeat first, and lets the connection go while its files are scanned."""
+    with postgres.connect(database_url) as connection:
+        connection.execute("ALTER ROLE app SET idle_in_transaction_session_timeout = '300ms'")
+    try:
+        live = serve(SCAN_COMMAND="sh -c 'sleep 1'")
+        headers = live.login()
+        for key in ({}, {"Idempotency-Key": "k"}, {"Idempotency-Key": "k"}):
+            status, _, body = live.upload(headers | key)
+            assert status == 200, body
+    finally:
+        with postgres.connect(database_url) as connection:
+            connection.execute("ALTER ROLE app RESET idle_in_transaction_session_timeout")
+    assert [line for line in live.lines if line["level"] == "ERROR"] == []
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])

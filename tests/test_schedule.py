@@ -23,7 +23,7 @@ RECORD = "verified"
 @contextmanager
 def serving(folder: Path, verify_hours: int) -> Iterator[Live]:
     prelude = "import os\nfrom uploadsvc.cli import schedule\n"
-    prelude += f"schedule._HOUR = {HOUR}\nos.environ['VERIFY_HOURS'] = '{verify_hours}'\n"
+    prelude += f"schedule._HOUR = schedule._LOOK = {HOUR}\nos.environ['VERIFY_HOURS'] = '{verify_hours}'\n"
     with tuned(folder, prelude) as live:
         yield live
 

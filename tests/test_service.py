@@ -970,7 +970,7 @@ def test_a_document_whose_bytes_are_in_disorder_is_not_named_in_the_log(
     if method == "DELETE":
         stored_at.mkdir()
     with alice.request(method, f"/api/documents/{file['id']}{path}") as answer:
-        assert answer.status_code == 500 and TELLTALE not in answer.text
+        assert answer.status_code == {"GET": 500, "DELETE": 200}[method] and TELLTALE not in answer.text
     assert "ERROR" in log.getvalue() and TELLTALE not in log.getvalue()
 
 

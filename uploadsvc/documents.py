@@ -1,5 +1,6 @@
 """Documents: list, show, download and delete what one has uploaded."""
 
+import logging
 import re
 import unicodedata
 from http import HTTPStatus
@@ -10,13 +11,14 @@ from werkzeug.wsgi import FileWrapper
 
 from . import audit
 from .credentials import is_id, seal, unseal
-from .errors import BadRequest, NotFound, StorageFailed
+from .errors import ApiError, BadRequest, NotFound, StorageFailed
 from .extensions import db
 from .models import Document
 from .principal import Scope, requires
 from .storage import RemoteFile, Storage, disk_errors
 
 bp = Blueprint("documents", __name__, url_prefix="/api/documents")
+log = logging.getLogger("uploadsvc.documents")
 
 _PAGE = 50
 _MAX_PAGE = 200
@@ -131,8 +133,10 @@ def delete(document_id: str) -> Response:
     if not document.delete():
         raise NotFound(_NO_DOCUMENT)
     audit.tell("deleted", documents=[document_id])
-    with disk_errors():
+    try:
         current_app.extensions["storage"].delete(document.path)
+    except (ApiError, OSError) as error:  # the document is gone: what is left of it is the sweep's
+        log.error("leftover", extra={"document_id": document_id, "reason": type(error).__name__})
     return jsonify(ok=True)
 
 

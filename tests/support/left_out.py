@@ -17,7 +17,7 @@ LEFT_OUT = {
     "test_server.py": "bytes before storage",
     "test_stop.py": "bytes before storage",
     "test_backup.py": "SQLite's own",
-    "test_durability.py": "the folder's own; test_crashes.py is the scaled set-up's",
+    "test_durability.py": "the folder's own; test_s3_trouble.py has the bucket's",
     "test_storage.py": "the folder's own",
     "test_cors.py": "bytes before storage",
     "test_postgres.py": "PostgreSQL's own, which it has in the first run",

@@ -59,9 +59,7 @@ def verify() -> None:
 
 def swept(older_than: float | None = None) -> Iterator[str]:
     """Remove what no upload can still be writing, and sessions past their end; yield the paths removed."""
-    if older_than is None:
-        limits = upload_limits(current_app.config)
-        older_than = max(3600, 2 * limits.request_bytes / FLOOR)
+    older_than = _long_enough() if older_than is None else older_than
     db.session.execute(delete(Session).where(Session.expires_at < now()))
     db.session.commit()
 
@@ -70,12 +68,30 @@ def swept(older_than: float | None = None) -> Iterator[str]:
     def known(user_id: int) -> Iterator[str]:
         db.session.rollback()  # see what was committed since
         paths = select(Document.path).where(Document.user_id == user_id)
-        for (path,) in db.session.connection().execute(paths, execution_options={"yield_per": 10_000}):
-            yield path
+        try:
+            for (path,) in db.session.connection().execute(paths, execution_options={"yield_per": 10_000}):
+                yield path
+        finally:
+            db.session.rollback()  # to remove files may take long, and PostgreSQL ends transactions that idle
 
-    for path in current_app.extensions["storage"].sweep(known, older_than):
+    yield from _told(current_app.extensions["storage"].sweep(known, older_than))
+
+
+def swept_staging() -> Iterator[str]:
+    """Remove what uploads to this machine have left in its staging folder; yield the paths removed."""
+    yield from _told(current_app.extensions["storage"].sweep_staging(_long_enough()))
+
+
+def _told(removed: Iterator[str]) -> Iterator[str]:
+    for path in removed:
         log.warning("leftover_removed", extra={"path": nameless(path)})
         yield path
+
+
+def _long_enough() -> float:
+    """Return the seconds after which no upload can still be writing a file: what two of the longest take."""
+    limits = upload_limits(current_app.config)
+    return max(3600, 2 * limits.request_bytes / FLOOR)
 
 
 def verified(gently: bool = False) -> Iterator[tuple[Document, str | None]]:

@@ -13,7 +13,7 @@ from flask import Flask
 from ..extensions import db
 from ..extensions.postgres import Leadership
 from ..models import Document
-from .maintenance import nameless, swept, verified
+from .maintenance import nameless, swept, swept_staging, verified
 
 log = logging.getLogger("uploadsvc.cli")
 
@@ -22,13 +22,19 @@ _LOOK = 5.0  # seconds: how long nobody may be the one who keeps house
 
 
 def keep_house(app: Flask) -> None:
-    """Sweep now and every hour, and verify when it is time again, but not in the first hour, as long as we lead."""
+    """Sweep now and every hour, and verify when it is time again, but not in the first hour, as long as we lead.
+
+    The staging folder is this machine's own: whoever leads, each process that keeps house sweeps its own.
+    """
     with app.app_context():
         leadership = Leadership(db.engine)
     house = _House(app)
-    while True:
-        house.lead(leadership.is_ours())
-        time.sleep(min(_LOOK, _HOUR))
+    try:
+        while True:
+            house.look(leadership.is_ours())
+            time.sleep(_LOOK)
+    finally:
+        leadership.resign()
 
 
 class _House:
@@ -36,26 +42,25 @@ class _House:
 
     def __init__(self, app: Flask) -> None:
         self._app = app
-        self._swept: float | None = None  # when, by the monotonic clock; None: not since we lead
+        self._swept = float("-inf")  # when, by the monotonic clock
+        self._leads = False
         self._verifier: threading.Thread | None = None
 
-    def lead(self, ours: bool) -> None:
-        """Do what is due, if it is ours to do; a failure is logged."""
-        if not ours:
-            self._swept = None
-        elif self._swept is None:
+    def look(self, leads: bool) -> None:
+        """Do what is due, all of it if we lead; a failure is logged."""
+        begins, self._leads = leads and not self._leads, leads
+        if begins or time.monotonic() - self._swept >= _HOUR:
+            self._swept = time.monotonic()
             self._sweep()
-        elif time.monotonic() - self._swept >= _HOUR:
-            self._sweep()
-            self._verify()
+            if leads and not begins:
+                self._verify()
 
     def _sweep(self) -> None:
-        self._swept = time.monotonic()
-        with self._app.app_context():
-            try:
-                list(swept())
-            except Exception:
-                log.exception("sweep_failed")
+        try:
+            with self._app.app_context():
+                list(swept() if self._leads else swept_staging())
+        except Exception:  # leaving the context raises, too, when its connection is lost
+            log.exception("sweep_failed")
 
     def _verify(self) -> None:
         if _is_time(self._app) and not (self._verifier and self._verifier.is_alive()):
@@ -82,19 +87,24 @@ def _is_time(app: Flask) -> bool:
 
 def _verify(app: Flask) -> None:
     """Verify gently and log what is wrong, without names, and at the end how much was read."""
-    checked = damaged = 0
-    with app.app_context():
-        try:
-            for document, fault in verified(gently=True):
-                checked += 1
-                if fault:
-                    damaged += 1
-                    about = {"document_id": document.public_id, "path": nameless(document.path), "reason": fault}
-                    log.error("document_damaged", extra=about)
+    try:
+        with app.app_context():
+            checked, damaged = _verified_documents()
             for user_id, counted, kept in Document.miscounted():
                 log.error("usage_miscounted", extra={"user_id": user_id, "counted": counted, "kept": kept})
-            db.session.remove()
-            _record(app).touch()
-            log.info("verified", extra={"documents": checked, "damaged": damaged})
-        except Exception:
-            log.exception("verify_failed")
+        _record(app).touch()
+        log.info("verified", extra={"documents": checked, "damaged": damaged})
+    except Exception:  # leaving the context raises, too, when its connection is lost
+        log.exception("verify_failed")
+
+
+def _verified_documents() -> tuple[int, int]:
+    """Return how many documents were read and how many of them are damaged; log these."""
+    checked = damaged = 0
+    for document, fault in verified(gently=True):
+        checked += 1
+        if fault:
+            damaged += 1
+            about = {"document_id": document.public_id, "path": nameless(document.path), "reason": fault}
+            log.error("document_damaged", extra=about)
+    return checked, damaged

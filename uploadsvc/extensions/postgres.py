@@ -132,10 +132,11 @@ class Leadership:
             else:
                 self._lock.execute(sql_select(1))  # with the connection the lock is lost
         except SQLAlchemyError:
-            self._resign()
+            self.resign()
         return self._lock is not None
 
-    def _resign(self) -> None:
+    def resign(self) -> None:
+        """Let another process lead. Idempotent."""
         if self._lock is not None:
             log.warning("leads_no_more")
             self._lock.invalidate()

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from ..credentials import new_id
-from ..extensions import db
+from ..extensions import connection, db
 from .accounts import User
 from .clock import now, rfc3339
 from .tokens import ApiToken
@@ -109,9 +109,12 @@ class Document(db.Model):  # type: ignore[name-defined]
 
     @classmethod
     def of_upload(cls, user_id: int, key: str) -> list[Row]:
-        """Return the rows left of the user's upload with this Idempotency-Key, in its order."""
+        """Return the rows left of the user's upload with this Idempotency-Key, in its order.
+
+        They are asked on the request's connection, which whoever lets time pass gives back.
+        """
         query = select(cls.__table__).where(cls.user_id == user_id, cls.idempotency_key == key).order_by(cls.part)
-        return [dict(row) for row in db.session.execute(query).mappings()]
+        return [dict(row) for row in connection().execute(query).mappings()]
 
     @staticmethod
     def digest_of(files: Iterable[tuple[str, int, str]]) -> str:

@@ -70,6 +70,9 @@ class Storage(Protocol):
     def sweep(self, known: Callable[[int], Iterable[str]], older_than: float) -> Iterator[str]:
         """Remove leftovers untouched for `older_than` seconds, all but a user's `known` paths; yield theirs."""
 
+    def sweep_staging(self, older_than: float) -> Iterator[str]:
+        """Remove of them only what was staged, which lies on this machine; yield the paths."""
+
 
 class BucketSettings(NamedTuple):
     """A bucket and how to reach it; empty texts leave it to boto3's own settings."""

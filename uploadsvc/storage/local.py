@@ -144,7 +144,7 @@ class LocalStorage(Staging):
         whose row is committed meanwhile is not taken for a leftover.
         """
         limit = time.time() - older_than
-        yield from self._sweep_staging(limit)
+        yield from self.sweep_staging(older_than)
         for folder in self._user_folders():
             old = [file for file in files_before(folder, limit) if is_stored(file.name)]
             rows = set(known(int(folder.name))) if old else set()

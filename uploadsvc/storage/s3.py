@@ -141,7 +141,7 @@ class S3Storage(Staging):
         committed meanwhile is not taken for a leftover. Keys that are not of our form are somebody else's.
         """
         limit = time.time() - older_than
-        yield from self._sweep_staging(limit)
+        yield from self.sweep_staging(older_than)
         for user in self._users():
             old = (found.key for found in self._stored(user) if found.since < limit)
             while batch := set(islice(old, _BATCH)):

@@ -5,6 +5,7 @@ import math
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -49,9 +50,9 @@ class Staging:
                 raise OSError(errno.ELOOP, "the staging folder is a link")
         return Staged(self.staging / f"{secrets.token_hex(16)}.part", reservation)
 
-    def _sweep_staging(self, limit: float) -> Iterator[str]:
-        """Remove staged files that were last written before `limit` (unix seconds); yield their paths."""
-        for file in [] if self.staging.is_symlink() else files_before(self.staging, limit):
+    def sweep_staging(self, older_than: float) -> Iterator[str]:
+        """Remove staged files untouched for `older_than` seconds; yield their paths."""
+        for file in [] if self.staging.is_symlink() else files_before(self.staging, time.time() - older_than):
             file.unlink(missing_ok=True)
             yield f"{self.staging.name}/{file.name}"
 

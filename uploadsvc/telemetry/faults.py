@@ -68,9 +68,13 @@ def _sqlstate(error: Exception) -> str | None:
 
 
 def _unavailable(error: Unavailable) -> Response:
-    """Tell the operator what the driver says of the connection; it names host and account, and no password."""
-    said = str(getattr(error.__cause__, "orig", error.__cause__))
-    log.error("unavailable", extra={"reason": " ".join(said.split())})
+    """Tell the operator why: what the driver says of the database, which names host and account, and no password.
+
+    A store's client names the file in its sentence, and so only the kind of its error is told.
+    """
+    cause = error.__cause__
+    reason = " ".join(str(cause.orig).split()) if isinstance(cause, DBAPIError) else type(cause or error).__name__
+    log.error("unavailable", extra={"reason": reason})
     return answer(error)
 
 

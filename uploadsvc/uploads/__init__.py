@@ -103,6 +103,7 @@ def _digest(received: Received[Staged, Candidate]) -> str:
 def _inspect(received: Received[Staged, Candidate]) -> None:
     """Refuse what has no room, and what is not what it says or not clean, before anything is published."""
     g.principal.account.check_room(received.size, current_app.config["USER_QUOTA_BYTES"])
+    release_connection()  # to scan and to store may take long, and PostgreSQL ends transactions that idle
     for file in received.files:
         file.recogniser.inspect(file.staged.open, file.staged.size)
     if scanner := current_app.extensions["scanner"]:
@@ -127,7 +128,6 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
 
 def _scan(scanner: Scanner, received: Received[Staged, Candidate]) -> None:
     """Have every file looked at; raise UnsupportedType or ScanFailed."""
-    release_connection()  # it may take long, and PostgreSQL ends transactions that idle
     with scanner.place():
         for file in received.files:
             still_wanted()

@@ -8,7 +8,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..credentials import new_id
 from ..errors import ApiError, ClientClosedRequest, OutcomeUnknown
-from ..extensions import db
 from ..filetypes import Candidate, safe_name
 from ..intake import Received, ReceivedFile
 from ..models import Row, now, registration
@@ -43,7 +42,6 @@ class Publication:
             self._commit()
         except BaseException as error:
             self._undo(error)
-            db.session.rollback()  # at last, for it raises when its connection is lost
             raise
 
     def _publish(self, file: ReceivedFile[Staged, Candidate], row: Row) -> None:
