@@ -78,8 +78,9 @@ def test_a_store_that_is_away_is_503_and_comes_back_without_a_restart(live: Live
     headers = live.login() | {"Idempotency-Key": "again"}
     assert is_ready(live)
     frail.stop()
-    status, told, body = live.upload(headers)
+    status, told, body = live.upload(headers, part(filename="telltale.pdf"))
     assert (status, json.loads(body)["error"], told["retry-after"]) == (503, "unavailable", "5")
+    assert "telltale" not in live.log.read_text()  # the store's client names the object
     assert left(live) == ([], 0, [])
     assert eventually(lambda: not is_ready(live), 20)
     frail.start()
