@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
-from .. import audit, config
+from .. import audit
 from ..config import ROOT, ConfigError
 from ..credentials import fingerprint
 from ..errors import ApiError, BadRequest
@@ -58,15 +58,18 @@ def _agree_on_secret() -> None:
     """
     if db.engine.dialect.name != "postgresql":
         return
-    ours = fingerprint(current_app.config["JWT_SECRET"])
+    ours, is_own = fingerprint(current_app.config["JWT_SECRET"]), current_app.config["SECRET_IS_OWN"]
     with db.engine.begin() as connection:
         noted = postgres.note(connection)
-        if noted is None or not config.is_own_secret(current_app.config):
+        if noted is None or not is_own:
             postgres.write_note(connection, ours)
     if noted in (None, ours):
         return
-    if config.is_own_secret(current_app.config):
-        raise ConfigError("JWT_SECRET must be set to that of the other instances on this DATABASE_URL.")
+    if is_own:
+        raise ConfigError(
+            "JWT_SECRET must be set to that of the other instances on this DATABASE_URL, "
+            "or to a new one, which ends all sessions and API tokens."
+        )
     log.warning("jwt_secret_changed: what was made with the one before is refused, by instances that have this one")
 
 
