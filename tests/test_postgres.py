@@ -263,6 +263,15 @@ def test_a_secret_that_is_set_anew_is_told_and_taken(serve: Callable[..., Live])
     assert not any(line["message"].startswith("jwt_secret_changed") for line in serve("one").lines)
 
 
+def test_whose_secret_it_is_is_noted_once(serve: Callable[..., Live], postgres: Postgres, database_url: str) -> None:
+    """A start or a command with the same one writes nothing: its role need not own the tables."""
+    live = serve("one")
+    written = "SELECT xmin::text FROM pg_description WHERE objoid = 'alembic_version'::regclass"
+    before = postgres.rows(database_url, written)
+    assert live.flask("users", "list").returncode == 0 and serve("two").serves()
+    assert len(before) == 1 and postgres.rows(database_url, written) == before
+
+
 def test_one_instance_keeps_house_and_another_one_after_it(serve: Callable[..., Live]) -> None:
     """The lock is its connection's, so even kill -9 gives it back."""
 

@@ -58,19 +58,19 @@ def _agree_on_secret() -> None:
     """
     if db.engine.dialect.name != "postgresql":
         return
-    ours, is_own = fingerprint(current_app.config["JWT_SECRET"]), current_app.config["SECRET_IS_OWN"]
+    ours = fingerprint(current_app.config["JWT_SECRET"])
     with db.engine.begin() as connection:
         noted = postgres.note(connection)
-        if noted is None or not is_own:
-            postgres.write_note(connection, ours)
-    if noted in (None, ours):
-        return
-    if is_own:
-        raise ConfigError(
-            "JWT_SECRET must be set to that of the other instances on this DATABASE_URL, "
-            "or to a new one, which ends all sessions and API tokens."
-        )
-    log.warning("jwt_secret_changed: what was made with the one before is refused, by instances that have this one")
+        if noted == ours:
+            return  # whoever writes it has to own the table
+        if noted is not None and current_app.config["SECRET_IS_OWN"]:
+            raise ConfigError(
+                "JWT_SECRET must be set to that of the other instances on this DATABASE_URL, "
+                "or to a new one, which ends all sessions and API tokens."
+            )
+        postgres.write_note(connection, ours)
+    if noted is not None:
+        log.warning("jwt_secret_changed: what was made with the one before is refused, by instances that have this one")
 
 
 def upgrade(engine: Engine) -> None:
