@@ -122,6 +122,16 @@ def test_a_target_with_accounts_is_refused(alice: Person, target: str, postgres:
     assert postgres.rows(target, "SELECT * FROM sessions") == before
 
 
+def test_a_target_with_the_tables_of_another_version_is_refused(app: Flask, target: str, postgres: Postgres) -> None:
+    """Of a newer one, or of another program that migrates with Alembic."""
+    assert copy(app, target).exit_code == 0
+    with postgres.connect(target) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+    result = copy(app, target)
+    assert is_one_line(result) and "'ffffffffffff'" in result.output and "newer" in result.output
+    assert postgres.rows(target, "SELECT version_num FROM alembic_version") == [("ffffffffffff",)]
+
+
 @pytest.mark.parametrize(
     "statement, place",
     [

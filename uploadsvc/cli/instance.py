@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import flask_migrate
 from alembic import command
+from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.engine import Engine
@@ -130,6 +131,8 @@ def one_line_errors() -> Iterator[None]:
         raise click.ClickException(f"{error.strerror or error}{where}") from error
     except (sqlite3.Error, DBAPIError, postgres.LockTaken) as error:
         raise click.ClickException(f"The database refused: {reason(error)}.") from error
+    except CommandError as error:
+        raise click.ClickException(f"This version cannot use the database, is it a newer one's? {error}.") from error
 
 
 def refuse_own_folder(folder: Path) -> None:
