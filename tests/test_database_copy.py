@@ -155,7 +155,12 @@ def test_what_postgresql_cannot_keep_is_named_and_nothing_is_copied(
 
 
 def test_only_an_address_of_postgresql_is_a_target(app: Flask, target: str, make_app: Callable[..., Flask]) -> None:
-    for url in ("sqlite:////tmp/x.db", "mysql://u:telltale@h/d", "postgresql://u:telltale@more@h/d"):
+    for url in (
+        "sqlite:////tmp/x.db",
+        "mysql://u:telltale@h/d",
+        "postgresql://u:telltale@more@h/d",
+        "postgresql://u:telltale@h",
+    ):
         result = copy(app, url)
         assert is_one_line(result) and "telltale" not in result.output
     result = copy(app, "postgresql://u:telltale@127.0.0.1:1/d")

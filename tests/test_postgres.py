@@ -79,8 +79,10 @@ def is_unavailable(answer: Any) -> bool:
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
-def test_every_spelling_of_an_address_is_taken(scheme: str, tmp_path: Path) -> None:
-    rest = "u:p%40ss@db.example:5432/files?sslmode=require"
+@pytest.mark.parametrize(
+    "rest", ["u:p%40ss@db.example:5432/files?sslmode=require", "app@/files?host=/run/postgresql", "/files"]
+)
+def test_every_spelling_of_an_address_is_taken(scheme: str, rest: str, tmp_path: Path) -> None:
     loaded = config.load({"DATABASE_URL": f"{scheme}://{rest}", "INSTANCE_PATH": str(tmp_path)})
     assert loaded["DATABASE_URL"] == f"postgresql+psycopg://{rest}"
 
@@ -94,10 +96,19 @@ def test_every_spelling_of_an_address_is_taken(scheme: str, tmp_path: Path) -> N
         f"postgresql+asyncpg://u:{TELLTALE}@host/db",
         f"postgresqlx://u:{TELLTALE}@host/db",
         f"mysql://u:{TELLTALE}@host/db",
+        f"postgresql://u:{TELLTALE}@host",
+        f"postgresql://u:{TELLTALE}@host/",
+        f"postgresql://u:{TELLTALE}@host?sslmode=require",
+        f"postgresql://u:{TELLTALE}@/?host=/run/postgresql",
+        "postgresql://",
+        "postgresql:///",
     ],
 )
 def test_an_address_that_is_none_is_one_line_without_its_password(address: str, tmp_path: Path) -> None:
-    """A password with an @ or a / that nobody encoded would otherwise be looked up as the name of a host."""
+    """A password with an @ or a / that nobody encoded would otherwise be looked up as the name of a host.
+
+    And where no database is named the environment would say where the tables are made.
+    """
     with pytest.raises(config.ConfigError, match=r"^DATABASE_URL must be ") as refused:
         config.load({"DATABASE_URL": address, "INSTANCE_PATH": str(tmp_path)})
     assert TELLTALE not in str(refused.value) and "\n" not in str(refused.value)
@@ -240,7 +251,7 @@ def test_an_instance_with_a_secret_of_its_own_is_refused_beside_another(
     second = start_live(tmp_path / "two", wait=False, DATABASE_URL=database_url)
     assert second.stop_by_itself() == 1
     [line] = second.log.read_text().splitlines()
-    assert line.startswith("JWT_SECRET must be set to that of the other instances on this DATABASE_URL, or to a new one")
+    assert line.startswith("JWT_SECRET must be set to that of the other instances on this ") and "to a new one" in line
     same = (first.instance / "jwt_secret").read_text()
     assert serve("two", JWT_SECRET=same).upload(first.login())[0] == 200
 

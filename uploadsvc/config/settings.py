@@ -111,17 +111,21 @@ def _token(text: str) -> str:
 
 
 def database_url(text: str) -> str:
-    """Return the address of SQLite's file, or of a PostgreSQL database with its driver; it may hold a password."""
+    """Return the address of SQLite's file, or of a PostgreSQL database with its driver; it may hold a password.
+
+    The database is named, lest PGDATABASE or the name of a Linux user decide where the tables are made.
+    """
     if not text.startswith("postgres"):
         if (text and not re.match(r"sqlite:///.", text)) or ":memory:" in text:
             raise ValueError("must be sqlite:/// and the path of a file, or postgresql://USER:PASSWORD@HOST/DATABASE")
         return text
     try:
-        host = make_url(text).host or ""
+        url = make_url(text)
+        good = bool(url.database) and re.fullmatch(r"[\w.:-]*", url.host or "")
     except (ArgumentError, ValueError):  # a driver that is none, a port that is no number: perhaps half a password
-        host = "@"
+        good = False
     scheme, _, rest = text.partition("://")
-    if scheme not in _POSTGRES_SCHEMES or rest.count("@") > 1 or not re.fullmatch(r"[\w.:-]*", host):
+    if not good or scheme not in _POSTGRES_SCHEMES or rest.count("@") > 1:
         raise ValueError("must be postgresql://USER:PASSWORD@HOST/DATABASE, with / as %2F and @ as %40 in the password")
     return f"postgresql+psycopg://{rest}"
 
