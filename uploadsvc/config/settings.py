@@ -58,8 +58,17 @@ def utf8(text: str) -> str:
 
 
 def _bucket(text: str) -> str:
-    if text and not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", text):
-        raise ValueError("must be the name of a bucket: 3 to 63 of a-z, 0-9, . and -")
+    """Return what may stand in a host's name (Amazon's rules for buckets): labels, no address of an IPv4 host."""
+    label = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+    good = 3 <= len(text) <= 63 and re.fullmatch(rf"{label}(?:\.{label})*", text)  # noqa: PLR2004 - S3's own bounds
+    if text and (not good or re.fullmatch(r"[0-9]+(?:\.[0-9]+){3}", text)):
+        raise ValueError("must be the name of a bucket: 3 to 63 of a-z, 0-9, - and single dots, and no IP address")
+    return text
+
+
+def _region(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]*", text):
+        raise ValueError("must be the name of a region such as eu-central-1")
     return text
 
 
@@ -180,7 +189,7 @@ SETTINGS = (
     ),
     Setting("UPLOADS_DIR", "", _path, "where the files lie; default: uploads in the instance folder"),
     Setting("AWS_BUCKET", "", _bucket, "files lie in this S3 bucket instead; needs the extra `s3`"),
-    Setting("AWS_REGION", "", str, "its region; default: as boto3 finds it"),
+    Setting("AWS_REGION", "", _region, "its region; default: as boto3 finds it"),
     Setting("AWS_ENDPOINT_URL", "", _endpoint, "an S3-compatible store that is not Amazon's, as browsers reach it"),
     Setting("AWS_ACCESS_KEY_ID", "", str, "the store's key; default: as boto3 finds it, such as a role"),
     Setting("AWS_SECRET_ACCESS_KEY", "", str, "and its secret"),
