@@ -71,7 +71,7 @@ def answers_as(live: Live) -> bool:
 
 
 def test_systemd_understands_the_unit_for_many(tmp_path: Path) -> None:
-    """What README.md makes of the unit for one: a port and a folder for each."""
+    """What README.md makes of the unit for one: a port and a folder for each, which is tried for ever."""
     unit = tmp_path / "uploadsvc@.service"
     script = commands("As plain commands", "uploadsvc@.service").partition("systemctl")[0]
     script = with_replaced(script, {"/etc/systemd/system/": f"{tmp_path}/"})
@@ -79,6 +79,8 @@ def test_systemd_understands_the_unit_for_many(tmp_path: Path) -> None:
     text = with_replaced(unit.read_text(), {"/opt/uploadsvc/.venv/bin": str(Path(sys.executable).parent)})
     unit.write_text(text)
     assert "StateDirectory=uploadsvc-%i\n" in text and "PORT=400%i INSTANCE_PATH=/var/lib/uploadsvc-%i\n" in text
+    assert re.findall(r"^StartLimitInterval.*", text, re.MULTILINE) == ["StartLimitIntervalSec=0"]
+    assert "\nRestart=on-failure\n" in text
     command = [needed("systemd-analyze", "systemd"), "verify", "--man=no", str(tmp_path / "uploadsvc@1.service")]
     (tmp_path / "uploadsvc@1.service").symlink_to(unit)
     told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
