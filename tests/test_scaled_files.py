@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,18 @@ def test_the_containers_are_given_all_that_they_ask_for(tmp_path: Path) -> None:
     build = COMPOSE["services"]["one"]["build"]
     assert (SCALED / build["context"] / build["dockerfile"]).is_file()
     assert (ROOT / build["args"]["LOCK"]).is_file()
+
+
+def test_the_first_accounts_password_is_found_in_what_a_first_start_says(start: Callable[..., Live]) -> None:
+    """By the command of README.md, which is given what `serve` writes instead of what the containers wrote."""
+    live = start(ADMIN_PASSWORD="")
+    assert eventually(lambda: "Serving on" in live.log.read_text())
+    [command] = re.findall(r"^docker compose logs one two \| (.*)$", commands("As containers", "grep"), re.MULTILINE)
+    log = live.log.read_text()
+    found = subprocess.run(["sh", "-c", command], input=log, capture_output=True, text=True, check=True)
+    first, second = found.stdout.splitlines()
+    assert live.login(password=first.removeprefix("First account: admin@localhost with "))
+    assert second.startswith("To set another: ")
 
 
 def test_the_containers_are_where_the_others_look_for_them() -> None:
