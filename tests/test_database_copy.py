@@ -122,6 +122,16 @@ def test_a_target_with_accounts_is_refused(alice: Person, target: str, postgres:
     assert postgres.rows(target, "SELECT * FROM sessions") == before
 
 
+def test_a_target_with_the_tables_of_another_version_is_refused(app: Flask, target: str, postgres: Postgres) -> None:
+    """Of a newer one, or of another program that migrates with Alembic."""
+    assert copy(app, target).exit_code == 0
+    with postgres.connect(target) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+    result = copy(app, target)
+    assert is_one_line(result) and "'ffffffffffff'" in result.output and "newer" in result.output
+    assert postgres.rows(target, "SELECT version_num FROM alembic_version") == [("ffffffffffff",)]
+
+
 @pytest.mark.parametrize(
     "statement, place",
     [
@@ -145,7 +155,12 @@ def test_what_postgresql_cannot_keep_is_named_and_nothing_is_copied(
 
 
 def test_only_an_address_of_postgresql_is_a_target(app: Flask, target: str, make_app: Callable[..., Flask]) -> None:
-    for url in ("sqlite:////tmp/x.db", "mysql://u:telltale@h/d", "postgresql://u:telltale@more@h/d"):
+    for url in (
+        "sqlite:////tmp/x.db",
+        "mysql://u:telltale@h/d",
+        "postgresql://u:telltale@more@h/d",
+        "postgresql://u:telltale@h",
+    ):
         result = copy(app, url)
         assert is_one_line(result) and "telltale" not in result.output
     result = copy(app, "postgresql://u:telltale@127.0.0.1:1/d")

@@ -79,8 +79,10 @@ def is_unavailable(answer: Any) -> bool:
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
-def test_every_spelling_of_an_address_is_taken(scheme: str, tmp_path: Path) -> None:
-    rest = "u:p%40ss@db.example:5432/files?sslmode=require"
+@pytest.mark.parametrize(
+    "rest", ["u:p%40ss@db.example:5432/files?sslmode=require", "app@/files?host=/run/postgresql", "/files"]
+)
+def test_every_spelling_of_an_address_is_taken(scheme: str, rest: str, tmp_path: Path) -> None:
     loaded = config.load({"DATABASE_URL": f"{scheme}://{rest}", "INSTANCE_PATH": str(tmp_path)})
     assert loaded["DATABASE_URL"] == f"postgresql+psycopg://{rest}"
 
@@ -94,10 +96,19 @@ def test_every_spelling_of_an_address_is_taken(scheme: str, tmp_path: Path) -> N
         f"postgresql+asyncpg://u:{TELLTALE}@host/db",
         f"postgresqlx://u:{TELLTALE}@host/db",
         f"mysql://u:{TELLTALE}@host/db",
+        f"postgresql://u:{TELLTALE}@host",
+        f"postgresql://u:{TELLTALE}@host/",
+        f"postgresql://u:{TELLTALE}@host?sslmode=require",
+        f"postgresql://u:{TELLTALE}@/?host=/run/postgresql",
+        "postgresql://",
+        "postgresql:///",
     ],
 )
 def test_an_address_that_is_none_is_one_line_without_its_password(address: str, tmp_path: Path) -> None:
-    """A password with an @ or a / that nobody encoded would otherwise be looked up as the name of a host."""
+    """A password with an @ or a / that nobody encoded would otherwise be looked up as the name of a host.
+
+    And where no database is named the environment would say where the tables are made.
+    """
     with pytest.raises(config.ConfigError, match=r"^DATABASE_URL must be ") as refused:
         config.load({"DATABASE_URL": address, "INSTANCE_PATH": str(tmp_path)})
     assert TELLTALE not in str(refused.value) and "\n" not in str(refused.value)
@@ -239,9 +250,20 @@ def test_an_instance_with_a_secret_of_its_own_is_refused_beside_another(
     (tmp_path / "two").mkdir()
     second = start_live(tmp_path / "two", wait=False, DATABASE_URL=database_url)
     assert second.stop_by_itself() == 1
-    assert second.log.read_text() == "JWT_SECRET must be set to that of the other instances on this DATABASE_URL.\n"
+    [line] = second.log.read_text().splitlines()
+    assert line.startswith("JWT_SECRET must be set to that of the other instances on this ") and "to a new one" in line
     same = (first.instance / "jwt_secret").read_text()
     assert serve("two", JWT_SECRET=same).upload(first.login())[0] == 200
+
+
+def test_what_an_instance_made_itself_may_become_the_secret_of_all(serve: Callable[..., Live], tmp_path: Path) -> None:
+    """The operator sets what is in the file of the one that was refused, and it starts."""
+    serve("one", JWT_SECRET="").stop()
+    two = tmp_path / "two" / "instance"
+    made = config.load({"INSTANCE_PATH": str(two)})["JWT_SECRET"]
+    second = serve("two", JWT_SECRET=made)
+    assert (two / "jwt_secret").read_text() == made and second.instance == two
+    assert serve("one", JWT_SECRET=made).upload(second.login())[0] == 200
 
 
 def test_a_secret_that_is_set_anew_is_told_and_taken(serve: Callable[..., Live]) -> None:
@@ -250,6 +272,15 @@ def test_a_secret_that_is_set_anew_is_told_and_taken(serve: Callable[..., Live])
     assert [line["level"] for line in live.lines if line["message"].startswith("jwt_secret_changed")] == ["WARNING"]
     live.stop()
     assert not any(line["message"].startswith("jwt_secret_changed") for line in serve("one").lines)
+
+
+def test_whose_secret_it_is_is_noted_once(serve: Callable[..., Live], postgres: Postgres, database_url: str) -> None:
+    """A start or a command with the same one writes nothing: its role need not own the tables."""
+    live = serve("one")
+    written = "SELECT xmin::text FROM pg_description WHERE objoid = 'alembic_version'::regclass"
+    before = postgres.rows(database_url, written)
+    assert live.flask("users", "list").returncode == 0 and serve("two").serves()
+    assert len(before) == 1 and postgres.rows(database_url, written) == before
 
 
 def test_one_instance_keeps_house_and_another_one_after_it(serve: Callable[..., Live]) -> None:

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def answers_as(live: Live) -> bool:
 
 
 def test_systemd_understands_the_unit_for_many(tmp_path: Path) -> None:
-    """What README.md makes of the unit for one: a port and a folder for each."""
+    """What README.md makes of the unit for one: a port and a folder for each, which is tried for ever."""
     unit = tmp_path / "uploadsvc@.service"
     script = commands("As plain commands", "uploadsvc@.service").partition("systemctl")[0]
     script = with_replaced(script, {"/etc/systemd/system/": f"{tmp_path}/"})
@@ -79,6 +80,8 @@ def test_systemd_understands_the_unit_for_many(tmp_path: Path) -> None:
     text = with_replaced(unit.read_text(), {"/opt/uploadsvc/.venv/bin": str(Path(sys.executable).parent)})
     unit.write_text(text)
     assert "StateDirectory=uploadsvc-%i\n" in text and "PORT=400%i INSTANCE_PATH=/var/lib/uploadsvc-%i\n" in text
+    assert re.findall(r"^StartLimitInterval.*", text, re.MULTILINE) == ["StartLimitIntervalSec=0"]
+    assert "\nRestart=on-failure\n" in text
     command = [needed("systemd-analyze", "systemd"), "verify", "--man=no", str(tmp_path / "uploadsvc@1.service")]
     (tmp_path / "uploadsvc@1.service").symlink_to(unit)
     told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -101,6 +104,18 @@ def test_the_containers_are_given_all_that_they_ask_for(tmp_path: Path) -> None:
     build = COMPOSE["services"]["one"]["build"]
     assert (SCALED / build["context"] / build["dockerfile"]).is_file()
     assert (ROOT / build["args"]["LOCK"]).is_file()
+
+
+def test_the_first_accounts_password_is_found_in_what_a_first_start_says(start: Callable[..., Live]) -> None:
+    """By the command of README.md, which is given what `serve` writes instead of what the containers wrote."""
+    live = start(ADMIN_PASSWORD="")
+    assert eventually(lambda: "Serving on" in live.log.read_text())
+    [command] = re.findall(r"^docker compose logs one two \| (.*)$", commands("As containers", "grep"), re.MULTILINE)
+    log = live.log.read_text()
+    found = subprocess.run(["sh", "-c", command], input=log, capture_output=True, text=True, check=True)
+    first, second = found.stdout.splitlines()
+    assert live.login(password=first.removeprefix("First account: admin@localhost with "))
+    assert second.startswith("To set another: ")
 
 
 def test_the_containers_are_where_the_others_look_for_them() -> None:

@@ -125,6 +125,8 @@ BAD = {
     "TRUSTED_PROXY": ["*", "10.0.0.0/8", "nginx", "10.0.0.1,10.0.0.2", "127.0.0.1:80"],
     "ADMIN_EMAIL": ["admin", "a b@c", "@", "a@b@c"],
     "DATABASE_URL": ["app.db", "mysql://a/b", "sqlite://", "sqlite:///", "sqlite:///:memory:"],
+    "AWS_BUCKET": ["ab", "a" * 64, "a..b", ".ab", "ab.", "-ab", "ab-", "a.-b", "a/b", "Files", "a_b", "192.168.5.4"],
+    "AWS_REGION": ["EU", "eu central", "eu/1", "eu.example.org", "eu\n", "é"],
     "JWT_SECRET": ["short", "x" * 31, "your-secret-key", "a" * 64],
 }
 
@@ -135,6 +137,13 @@ def test_a_bad_value_stops_the_start_with_one_line_that_names_it(name: str, valu
     with pytest.raises(config.ConfigError) as stopped:
         config.load({"INSTANCE_PATH": str(tmp_path)} | {name: value})
     assert re.fullmatch(rf"{name} .+\.", str(stopped.value)), stopped.value
+
+
+@pytest.mark.parametrize("bucket", ["abc", "a" * 63, "files.example.org", "1.2.3", "1.2.3.4.5", "a--b-1"])
+@pytest.mark.parametrize("region", ["", "auto", "us-gov-east-1"])
+def test_a_bucket_and_its_region_are_named_as_hosts_are(bucket: str, region: str, tmp_path: Path) -> None:
+    loaded = config.load({"INSTANCE_PATH": str(tmp_path), "AWS_BUCKET": bucket, "AWS_REGION": region})
+    assert (loaded["AWS_BUCKET"], loaded["AWS_REGION"]) == (bucket, region)
 
 
 @pytest.mark.parametrize("name", ["UPLOADS_DIR", "INSTANCE_PATH", "DATABASE_URL"])

@@ -12,12 +12,13 @@ from pathlib import Path
 import click
 import flask_migrate
 from alembic import command
+from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
-from .. import audit, config
+from .. import audit
 from ..config import ROOT, ConfigError
 from ..credentials import fingerprint
 from ..errors import ApiError, BadRequest
@@ -61,13 +62,16 @@ def _agree_on_secret() -> None:
     ours = fingerprint(current_app.config["JWT_SECRET"])
     with db.engine.begin() as connection:
         noted = postgres.note(connection)
-        if noted is None or not config.is_own_secret(current_app.config):
-            postgres.write_note(connection, ours)
-    if noted in (None, ours):
-        return
-    if config.is_own_secret(current_app.config):
-        raise ConfigError("JWT_SECRET must be set to that of the other instances on this DATABASE_URL.")
-    log.warning("jwt_secret_changed: what was made with the one before is refused, by instances that have this one")
+        if noted == ours:
+            return  # whoever writes it has to own the table
+        if noted is not None and current_app.config["SECRET_IS_OWN"]:
+            raise ConfigError(
+                "JWT_SECRET must be set to that of the other instances on this DATABASE_URL, "
+                "or to a new one, which ends all sessions and API tokens."
+            )
+        postgres.write_note(connection, ours)
+    if noted is not None:
+        log.warning("jwt_secret_changed: what was made with the one before is refused, by instances that have this one")
 
 
 def upgrade(engine: Engine) -> None:
@@ -127,6 +131,8 @@ def one_line_errors() -> Iterator[None]:
         raise click.ClickException(f"{error.strerror or error}{where}") from error
     except (sqlite3.Error, DBAPIError, postgres.LockTaken) as error:
         raise click.ClickException(f"The database refused: {reason(error)}.") from error
+    except CommandError as error:
+        raise click.ClickException(f"This version cannot use the database, is it a newer one's? {error}.") from error
 
 
 def refuse_own_folder(folder: Path) -> None:

@@ -19,7 +19,6 @@ __all__ = [
     "check_driver",
     "database_url",
     "flask_settings",
-    "is_own_secret",
     "load",
     "own_secret",
     "security_headers",
@@ -63,6 +62,7 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         instance.mkdir(mode=0o700, parents=True, exist_ok=True)
         config["UPLOADS_DIR"].mkdir(mode=0o700, parents=True, exist_ok=True)
         (config["UPLOADS_DIR"] / ".staging").mkdir(mode=0o700, exist_ok=True)
+        config["SECRET_IS_OWN"] = not config["JWT_SECRET"]  # what is set is meant, also where it is the same
         config["JWT_SECRET"] = config["JWT_SECRET"] or own_secret(instance / _SECRET_FILE)
     except OSError as error:
         _stop("INSTANCE_PATH", f"or UPLOADS_DIR cannot be written: {error.strerror} ({error.filename})")
@@ -174,12 +174,6 @@ def security_headers(config: Mapping[str, Any]) -> dict[str, str]:
     if config["PUBLIC_URL"].startswith("https://"):
         headers["Strict-Transport-Security"] = "max-age=31536000"
     return headers
-
-
-def is_own_secret(config: Mapping[str, Any]) -> bool:
-    """Tell whether JWT_SECRET is what the instance made for itself, because nobody set another."""
-    made = config["INSTANCE_PATH"] / _SECRET_FILE
-    return bool(made.exists() and made.read_text(encoding="ascii").strip() == config["JWT_SECRET"])
 
 
 def own_secret(path: Path) -> str:

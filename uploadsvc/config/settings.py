@@ -58,8 +58,17 @@ def utf8(text: str) -> str:
 
 
 def _bucket(text: str) -> str:
-    if text and not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", text):
-        raise ValueError("must be the name of a bucket: 3 to 63 of a-z, 0-9, . and -")
+    """Return what may stand in a host's name (Amazon's rules for buckets): labels, no address of an IPv4 host."""
+    label = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+    good = 3 <= len(text) <= 63 and re.fullmatch(rf"{label}(?:\.{label})*", text)  # noqa: PLR2004 - S3's own bounds
+    if text and (not good or re.fullmatch(r"[0-9]+(?:\.[0-9]+){3}", text)):
+        raise ValueError("must be the name of a bucket: 3 to 63 of a-z, 0-9, - and single dots, and no IP address")
+    return text
+
+
+def _region(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]*", text):
+        raise ValueError("must be the name of a region such as eu-central-1")
     return text
 
 
@@ -111,17 +120,21 @@ def _token(text: str) -> str:
 
 
 def database_url(text: str) -> str:
-    """Return the address of SQLite's file, or of a PostgreSQL database with its driver; it may hold a password."""
+    """Return the address of SQLite's file, or of a PostgreSQL database with its driver; it may hold a password.
+
+    The database is named, lest PGDATABASE or the name of a Linux user decide where the tables are made.
+    """
     if not text.startswith("postgres"):
         if (text and not re.match(r"sqlite:///.", text)) or ":memory:" in text:
             raise ValueError("must be sqlite:/// and the path of a file, or postgresql://USER:PASSWORD@HOST/DATABASE")
         return text
     try:
-        host = make_url(text).host or ""
+        url = make_url(text)
+        good = bool(url.database) and re.fullmatch(r"[\w.:-]*", url.host or "")
     except (ArgumentError, ValueError):  # a driver that is none, a port that is no number: perhaps half a password
-        host = "@"
+        good = False
     scheme, _, rest = text.partition("://")
-    if scheme not in _POSTGRES_SCHEMES or rest.count("@") > 1 or not re.fullmatch(r"[\w.:-]*", host):
+    if not good or scheme not in _POSTGRES_SCHEMES or rest.count("@") > 1:
         raise ValueError("must be postgresql://USER:PASSWORD@HOST/DATABASE, with / as %2F and @ as %40 in the password")
     return f"postgresql+psycopg://{rest}"
 
@@ -176,7 +189,7 @@ SETTINGS = (
     ),
     Setting("UPLOADS_DIR", "", _path, "where the files lie; default: uploads in the instance folder"),
     Setting("AWS_BUCKET", "", _bucket, "files lie in this S3 bucket instead; needs the extra `s3`"),
-    Setting("AWS_REGION", "", str, "its region; default: as boto3 finds it"),
+    Setting("AWS_REGION", "", _region, "its region; default: as boto3 finds it"),
     Setting("AWS_ENDPOINT_URL", "", _endpoint, "an S3-compatible store that is not Amazon's, as browsers reach it"),
     Setting("AWS_ACCESS_KEY_ID", "", str, "the store's key; default: as boto3 finds it, such as a role"),
     Setting("AWS_SECRET_ACCESS_KEY", "", str, "and its secret"),

@@ -18,7 +18,7 @@ log = logging.getLogger("uploadsvc.throttle")
 
 Answer = TypeVar("Answer")
 PREFIX = "uploadsvc"  # of every key of ours, so that others may use the same database
-_PATIENCE = 0.5  # seconds for a connection, and for an answer that takes a ten-thousandth of that
+_PATIENCE = 0.5  # seconds for a connection, and of silence before an answer that takes a ten-thousandth of that
 _PAUSE = 1.0  # seconds between looks whether it is back
 _MOST_OWED = 10_000  # commands, of three thousand sign-ins, that it gets when it is back
 _MOST_REASON = 200  # characters: what is no Redis may answer anything
