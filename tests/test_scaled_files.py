@@ -122,7 +122,7 @@ def test_the_containers_are_where_the_others_look_for_them() -> None:
     """The proxy that is trusted is nginx, which knows each instance's address; each engine has the name it goes by."""
     services = COMPOSE["services"]
     at = {name: services[name]["networks"]["default"]["ipv4_address"] for name in ("nginx", "one", "two")}
-    told = re.findall(r"server (\S+):4000 max_fails=1 fail_timeout=5s;", COMPOSE["configs"]["instances"]["content"])
+    told = re.findall(r"server (\S+):4000 max_fails=1 fail_timeout=3s;", COMPOSE["configs"]["instances"]["content"])
     assert told == [at["one"], at["two"]]
     [config] = COMPOSE["networks"]["default"]["ipam"]["config"]
     assert all(ip_address(one) in ip_network(config["subnet"]) for one in at.values())

@@ -128,7 +128,7 @@ def test_A6_same_file_again(signed_in: Page, disk):
 
 def test_A7_duplicate(signed_in: Page, disk, person: Account):
     """A file that waits or is on its way is not added again, and that is said; afterwards it may be."""
-    path = disk("x.pdf", size=100_000)
+    path = disk("x.pdf", size=1_000_000)
     throttle(signed_in, 5_000)
     choose(signed_in, path)
     expect(rows(signed_in, "UPLOADING")).to_have_count(1)
