@@ -43,6 +43,12 @@ class Storage(Protocol):
     def open(self, path: str) -> IO[bytes]:
         """Open a published file for reading."""
 
+    def open_to_send(self, path: str, part: range | None, /) -> IO[bytes]:
+        """Open a published file for a client, at the first byte of the part if there is one; it may end at the last.
+
+        Clients may be slow, so what a file holds up until it is closed is bounded: beyond that, Unavailable.
+        """
+
     def address(self, path: str, disposition: str, content_type: str, /) -> str:
         """Return where a client may fetch the file for some minutes, or '' where the service has to send it."""
 

@@ -71,6 +71,13 @@ class LocalStorage(Staging):
             os.close(descriptor)
             raise
 
+    def open_to_send(self, path: str, part: range | None) -> IO[bytes]:
+        """Open a published file at the part that a client is sent."""
+        file = self.open(path)
+        if part:
+            file.seek(part.start)
+        return file
+
     def delete(self, path: str) -> None:
         """Remove a published file; one that is gone already is as good as removed."""
         user_id, name = parts(path)

@@ -21,7 +21,6 @@ from .faults import disk_errors
 from .kinds import Announce, BucketSettings
 from .local import LocalStorage
 from .names import is_stored, parts, unix_ms
-from .remote import RemoteFile
 from .staged import Staged
 from .staging import Staging
 
@@ -82,8 +81,12 @@ class S3Storage(Staging):
     def open(self, path: str) -> IO[bytes]:
         """Open a published file for reading, over the network."""
         parts(path)
-        stream, size = self._bucket.get(path)
-        return RemoteFile(stream, size, lambda position: self._bucket.get(path, position)[0])  # type: ignore[return-value]
+        return self._bucket.get(path)  # type: ignore[return-value]
+
+    def open_to_send(self, path: str, part: range | None) -> IO[bytes]:
+        """Open a published file, or a part of it, for a client, who counts among so many until it is closed."""
+        parts(path)
+        return self._bucket.send(path, part)  # type: ignore[return-value]
 
     def address(self, path: str, disposition: str, content_type: str) -> str:
         """Return a URL that fetches the file from the store, good for five minutes; '' where the service sends it."""
