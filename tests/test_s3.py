@@ -559,6 +559,25 @@ def test_a_copy_names_what_is_damaged_and_goes_on(store: Store, bucket: str, sta
     assert done.stdout == "1 documents copied (0 MB), 0 were there already, 2 are damaged.\n"
 
 
+def test_a_copy_brings_what_is_there_with_other_bytes(store: Store, bucket: str, start: Callable[..., Live]) -> None:
+    """A copy of the same size is looked into, in the folder and in a store that tells no SHA-256."""
+    live = start()
+    files = uploaded(live, live.login(), part(), part(filename="b.pdf", content=PDF + b"b"))
+    paths = [file["savedTo"].removeprefix("/uploads/") for file in files]
+    live.environ |= store.environ(bucket)
+    with store.client() as client:  # without the SHA-256 that the service gives along
+        client.put_object(Bucket=bucket, Key=paths[0], Body=PDF[:-1] + b"?")
+        client.put_object(Bucket=bucket, Key=paths[1], Body=PDF + b"b")
+    done = live.flask("storage", "copy", "--to", "s3")
+    assert done.stdout == "1 documents copied (0 MB), 1 were there already.\n", done.stderr
+    spoiled = live.instance / "uploads" / paths[1]
+    spoiled.write_bytes(PDF + b"?")
+    done = live.flask("storage", "copy", "--to", "local")
+    assert done.stdout == "1 documents copied (0 MB), 1 were there already.\n", done.stderr
+    assert spoiled.read_bytes() == PDF + b"b"
+    assert live.flask("verify").stdout == "2 documents, 0 damaged.\n"
+
+
 def test_a_backup_of_a_bucket_is_restored_into_another(
     live: Live, store: Store, bucket: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

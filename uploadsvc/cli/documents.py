@@ -134,11 +134,9 @@ def _holds(path: Path, document: Document) -> bool:
     try:
         if path.is_symlink() or path.stat().st_size != document.size:
             return False
-        with path.open("rb") as file:
-            copies.check(file, document.size, document.sha256)
     except OSError:
         return False
-    return True
+    return copies.holds(lambda: path.open("rb"), document.size, document.sha256)
 
 
 def _copy(document: Document, path: Path) -> None:

@@ -59,7 +59,7 @@ class Storage(Protocol):
         """Return how many bytes a published file has, or None where none lies."""
 
     def holds(self, path: str, size: int, sha256: str, /) -> bool:
-        """Tell whether that file lies there, as far as can be told without reading it."""
+        """Tell whether that file lies there with those bytes."""
 
     def paths(self) -> Iterator[str]:
         """Yield every published file's path, those of leftovers too."""

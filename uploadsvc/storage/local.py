@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -134,9 +135,9 @@ class LocalStorage(Staging):
         finally:
             staged.discard()
 
-    def holds(self, path: str, size: int, _sha256: str) -> bool:
-        """Tell whether a published file of that size lies there: what its bytes are only reading them tells."""
-        return self.size(path) == size
+    def holds(self, path: str, size: int, sha256: str) -> bool:
+        """Tell whether that published file lies there with the bytes that it had: all of them are read."""
+        return self.size(path) == size and copies.holds(partial(self.open, path), size, sha256)
 
     def sync(self) -> None:
         """Return only when the names of all published files are on the disk; raise StorageFailed."""
