@@ -448,12 +448,27 @@ def test_bytes_that_change_on_the_staging_disk_are_not_stored(kept: Storage, sto
 
 # --- settings -------------------------------------------------------------------------------------------------------
 
+BAD_ENDPOINTS = [
+    "s3.example.org",
+    "http://s3_store:8333",
+    "http://127.0.0.1:99999",
+    "http://127.0.0.1:0",
+    "http://key:secret@127.0.0.1:8333",
+    "http://127.0.0.1:8333/bucket",
+    "http://127.0.0.1:8333?a=b",
+    "http://-s3.example.org",
+    "http://s3..example.org",
+    "http://1.2.3.999",
+    "http://[::1",
+    "http://[1:2]:80",
+]
+
 
 @pytest.mark.parametrize(
     ("environ", "variable"),
     [
         ({"AWS_BUCKET": "No Bucket"}, "AWS_BUCKET"),
-        ({"AWS_ENDPOINT_URL": "s3.example.org"}, "AWS_ENDPOINT_URL"),
+        *[({"AWS_ENDPOINT_URL": url}, "AWS_ENDPOINT_URL") for url in BAD_ENDPOINTS],
         ({"AWS_ACCESS_KEY_ID": ""}, "AWS_ACCESS_KEY_ID"),
         ({"S3_PROXY_DOWNLOADS": "yes"}, "S3_PROXY_DOWNLOADS"),
     ],
@@ -463,7 +478,8 @@ def test_a_bad_setting_stops_the_start(
 ) -> None:
     live = start_live(tmp_path, wait=False, **store.environ(bucket) | environ)
     assert live.process.wait(30) != 0
-    assert [line for line in live.log.read_text().splitlines() if line.startswith(f"{variable} ")]
+    [line] = live.log.read_text().splitlines()
+    assert line.startswith(f"{variable} ") and "secret@" not in line
 
 
 @pytest.mark.parametrize(
