@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
 from .local import LocalStorage
+from .names import Announce
 from .room import Reservation
 from .staged import Staged
-
-Announce = Callable[[str], None]
 
 
 class Storage(Protocol):
@@ -54,9 +53,6 @@ class Storage(Protocol):
 
     def delete(self, path: str) -> None:
         """Remove a published file; one that is gone already is as good as removed."""
-
-    def size(self, path: str) -> int | None:
-        """Return how many bytes a published file has, or None where none lies."""
 
     def holds(self, path: str, size: int, sha256: str, /) -> bool:
         """Tell whether that file lies there with those bytes."""

@@ -18,11 +18,10 @@ from typing import IO
 
 from . import copies
 from .faults import disk_errors
-from .names import is_stored, parts, unix_ms
+from .names import Announce, is_stored, parts, unix_ms
 from .staged import Staged, sync_directory
 from .staging import Staging, files_before
 
-Announce = Callable[[str], None]
 _SLOW = 0.0003  # seconds
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EEXIST, errno.ENOENT}
 

@@ -19,9 +19,9 @@ from ..errors import ApiError, StorageFailed
 from . import copies
 from .bucket import Bucket, Listed, checksum_of
 from .faults import disk_errors
-from .kinds import Announce, BucketSettings
+from .kinds import BucketSettings
 from .local import LocalStorage
-from .names import is_stored, parts, unix_ms
+from .names import Announce, is_stored, parts, unix_ms
 from .staged import Staged
 from .staging import Staging
 
@@ -100,12 +100,6 @@ class S3Storage(Staging):
         """Remove a published file; one that is gone already is as good as removed."""
         parts(path)
         self._bucket.delete(path)
-
-    def size(self, path: str) -> int | None:
-        """Return how many bytes a published file has, or None where none lies."""
-        parts(path)
-        found = self._bucket.head(path)
-        return found["ContentLength"] if found else None
 
     def holds(self, path: str, size: int, sha256: str) -> bool:
         """Tell whether that file lies there, by what the store knows of its size and SHA-256, else by reading it."""
