@@ -50,10 +50,10 @@ def nothing() -> None:
 
 
 @contextmanager
-def working(beside: int = 3, disk_is_slow: bool = False) -> Iterator[tuple[Crew, Loop]]:
+def working(beside: int = 3, storage_is_slow: bool = False) -> Iterator[tuple[Crew, Loop]]:
     """A crew at work: one thread as the main one, and so many beside it; all have ended afterwards."""
     loop = Loop()
-    crew = Crew(loop.turn, loop.woken.set, lambda: disk_is_slow)
+    crew = Crew(loop.turn, loop.woken.set, lambda: storage_is_slow)
     before = threading.active_count()
     main = threading.Thread(target=crew.work, daemon=True)
     crew.start(beside)
@@ -101,10 +101,10 @@ def test_a_long_task_is_done_beside_the_loop() -> None:
         assert long.ended.wait(5)
 
 
-def test_while_the_disk_is_slow_every_task_is_done_beside_the_loop() -> None:
+def test_while_the_storage_is_slow_every_task_is_done_beside_the_loop() -> None:
     """As many wait at once as there are threads to spare, and none of them first for its patience to end."""
     together = threading.Barrier(4)
-    with working(disk_is_slow=True) as (crew, loop):
+    with working(storage_is_slow=True) as (crew, loop):
         jobs = [Job(lambda: together.wait(20)) for _ in range(3)]
         for job in jobs:
             crew.add_task(job)

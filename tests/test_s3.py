@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -18,7 +18,7 @@ from tests.support.bodies import CONTENT_TYPE, PDF, multipart, part
 from tests.support.clock import eventually
 from tests.support.engines import Live, start_live
 from tests.support.people import PASSWORD
-from tests.support.s3 import Store
+from tests.support.s3 import Store, Way, way_to
 from uploadsvc.storage import BucketSettings, Storage, storage_for
 
 NAMES = [
@@ -240,6 +240,48 @@ def test_downloads_can_pass_through_the_service(serving: Callable[..., Live]) ->
     assert live.request("HEAD", content, headers=headers)[1]["content-length"] == "1000000"
 
 
+ASKED = [  # for a document of a million bytes: method, headers, the answer's status, what is asked of the store
+    ("GET", {}, 200, [("GET", "")]),
+    ("GET", {"Range": "bytes=500000-699999"}, 206, [("GET", "bytes=500000-699999")]),
+    ("GET", {"Range": "bytes=-7"}, 206, [("GET", "bytes=999993-999999")]),
+    ("GET", {"Range": "bytes=0-3", "If-Range": '"another"'}, 200, [("GET", "")]),
+    ("GET", {"Range": "bytes=1000000-"}, 416, []),
+    ("GET", {"If-None-Match": "*"}, 304, []),
+    ("GET", {"If-Match": '"another"'}, 412, []),
+    ("HEAD", {"Range": "bytes=0-3"}, 200, []),
+]
+
+
+def test_the_store_is_asked_once_for_what_is_sent(serving: Callable[..., Live], store: Store) -> None:
+    """What the row can tell costs no request, a part of the bytes one for that part."""
+    body = PDF + bytes(n % 251 for n in range(1_000_000 - len(PDF)))
+    with way_to(store) as way:
+        live = serving(S3_PROXY_DOWNLOADS="1", AWS_ENDPOINT_URL=f"http://127.0.0.1:{way.port}")
+        headers = live.login()
+        [file] = uploaded(live, headers, part(content=body))
+        for method, given, status, asked in ASKED:
+            way.asked.clear()
+            answer = live.request(method, f"/api/documents/{file['id']}/content", headers=headers | given)
+            assert (answer[0], way.asked) == (status, asked)
+            if status == 206:
+                first, _, last = asked[0][1].removeprefix("bytes=").partition("-")
+                assert answer[2] == body[int(first) : int(last) + 1]
+        live.stop()
+
+
+@pytest.mark.parametrize("proxied", ["0", "1"])
+def test_a_condition_that_fails_is_412_in_json(proxied: str, serving: Callable[..., Live]) -> None:
+    """RFC 9110 §13.1.1: If-Match of what the document is not; the connection stays usable."""
+    live = serving(S3_PROXY_DOWNLOADS=proxied)
+    headers = live.login()
+    [file] = uploaded(live, headers)
+    with closing(live.http()) as connection:
+        for _ in range(2):
+            connection.request("GET", f"/api/documents/{file['id']}/content", headers=headers | {"If-Match": '"no"'})
+            answer = connection.getresponse()
+            assert (answer.status, json.loads(answer.read())["error"]) == (412, "precondition_failed")
+
+
 @pytest.mark.parametrize("proxied", ["0", "1"])
 def test_a_download_whose_object_is_gone_is_a_fault(
     proxied: str, serving: Callable[..., Live], store: Store, bucket: str
@@ -273,6 +315,60 @@ def test_a_client_that_leaves_a_download_holds_nothing(serving: Callable[..., Li
             assert connection.recv(12) == b"HTTP/1.1 200"
             assert live.request("GET", "/healthz")[0] == 200
     assert eventually(lambda: live.request("GET", f"/api/documents/{file['id']}", headers=headers)[0] == 200)
+
+
+@pytest.fixture
+def slow_way(store: Store) -> Iterator[Way]:
+    with way_to(store) as way:
+        yield way
+
+
+def others_are_answered(live: Live, headers: dict[str, str]) -> None:
+    assert live.request("GET", "/healthz")[0] == 200
+    assert live.request("GET", "/api/documents", headers=headers)[0] == 200
+    live.login()
+    uploaded(live, headers)
+
+
+def test_a_store_that_stalls_in_downloads_takes_not_every_thread(
+    slow_way: Way, serving: Callable[..., Live], store: Store
+) -> None:
+    """Two of six wait for it; the others are asked to come again, and who needs other things gets them."""
+    endpoint = f"http://127.0.0.1:{slow_way.port}"
+    live = serving(S3_PROXY_DOWNLOADS="1", AWS_ENDPOINT_URL=endpoint, THREADS="4")
+    headers, body = live.login(), PDF.ljust(8 << 20, b"x")
+    [file] = uploaded(live, headers, part(content=body))
+    slow_way.lets_pass = 1 << 20
+    with ThreadPoolExecutor(6) as pool:
+        get = ("GET", f"/api/documents/{file['id']}/content", None, headers)
+        downloads = [pool.submit(live.request, *get) for _ in range(6)]
+        others_are_answered(live, headers)
+        assert eventually(lambda: sum(download.done() for download in downloads) == 4, 20)
+        others_are_answered(live, headers)
+        assert sum(download.done() for download in downloads) == 4
+        slow_way.goes_on.set()
+        answers = sorted((download.result() for download in downloads), key=lambda answer: answer[0])
+    assert [answer[0] for answer in answers] == [200] * 2 + [503] * 4
+    assert [answer[2] == body for answer in answers[:2]] == [True, True]
+    assert {(told["retry-after"], json.loads(text)["error"]) for _, told, text in answers[2:]} == {("5", "unavailable")}
+    live.stop()
+
+
+def test_clients_that_read_slowly_take_not_every_thread(serving: Callable[..., Live]) -> None:
+    """A file that is larger than what the server keeps for a client: two read, and when they have gone others can."""
+    live = serving(S3_PROXY_DOWNLOADS="1", MAX_FILE_BYTES=str(64 << 20), THREADS="4")
+    headers = live.login()
+    [file] = uploaded(live, headers, part(content=PDF.ljust(48 << 20, b"x")))
+    path = f"/api/documents/{file['id']}/content"
+    request = f"GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: {headers['Authorization']}\r\n\r\n"
+    with ExitStack() as held:
+        readers = [held.enter_context(live.connect(receive_buffer=4096)) for _ in range(6)]
+        for reader in readers:
+            reader.sendall(request.encode())
+        others_are_answered(live, headers)
+        assert sorted(reader.recv(12) for reader in readers) == [b"HTTP/1.1 200"] * 2 + [b"HTTP/1.1 503"] * 4
+        others_are_answered(live, headers)
+    assert eventually(lambda: live.request("GET", path, headers=headers)[0] == 200)
 
 
 # --- the sweep ------------------------------------------------------------------------------------------------------
@@ -332,7 +428,8 @@ def test_a_taken_name_passes_to_a_later_one(kept: Storage, store: Store, bucket:
         file.write(bytes(size))
         file.close()
         path = kept.publish(file, 1, "a.pdf", take_it)
-        assert (len(told), told[-1], kept.size(path), kept.size(told[0])) == (3, path, size, 18)
+        found = store.objects(bucket)
+        assert (len(told), told[-1], found[path], found[told[0]]) == (3, path, size, 18)
     assert store.multiparts(bucket) == []
 
 
@@ -352,12 +449,27 @@ def test_bytes_that_change_on_the_staging_disk_are_not_stored(kept: Storage, sto
 
 # --- settings -------------------------------------------------------------------------------------------------------
 
+BAD_ENDPOINTS = [
+    "s3.example.org",
+    "http://s3_store:8333",
+    "http://127.0.0.1:99999",
+    "http://127.0.0.1:0",
+    "http://key:secret@127.0.0.1:8333",
+    "http://127.0.0.1:8333/bucket",
+    "http://127.0.0.1:8333?a=b",
+    "http://-s3.example.org",
+    "http://s3..example.org",
+    "http://1.2.3.999",
+    "http://[::1",
+    "http://[1:2]:80",
+]
+
 
 @pytest.mark.parametrize(
     ("environ", "variable"),
     [
         ({"AWS_BUCKET": "No Bucket"}, "AWS_BUCKET"),
-        ({"AWS_ENDPOINT_URL": "s3.example.org"}, "AWS_ENDPOINT_URL"),
+        *[({"AWS_ENDPOINT_URL": url}, "AWS_ENDPOINT_URL") for url in BAD_ENDPOINTS],
         ({"AWS_ACCESS_KEY_ID": ""}, "AWS_ACCESS_KEY_ID"),
         ({"S3_PROXY_DOWNLOADS": "yes"}, "S3_PROXY_DOWNLOADS"),
     ],
@@ -367,7 +479,8 @@ def test_a_bad_setting_stops_the_start(
 ) -> None:
     live = start_live(tmp_path, wait=False, **store.environ(bucket) | environ)
     assert live.process.wait(30) != 0
-    assert [line for line in live.log.read_text().splitlines() if line.startswith(f"{variable} ")]
+    [line] = live.log.read_text().splitlines()
+    assert line.startswith(f"{variable} ") and "secret@" not in line
 
 
 @pytest.mark.parametrize(
@@ -461,6 +574,25 @@ def test_a_copy_names_what_is_damaged_and_goes_on(store: Store, bucket: str, sta
     assert (done.returncode, len(store.objects(bucket)), staged(live)) == (1, 1, [])
     assert "the bytes have changed" in done.stderr and "the file is missing" in done.stderr
     assert done.stdout == "1 documents copied (0 MB), 0 were there already, 2 are damaged.\n"
+
+
+def test_a_copy_brings_what_is_there_with_other_bytes(store: Store, bucket: str, start: Callable[..., Live]) -> None:
+    """A copy of the same size is looked into, in the folder and in a store that tells no SHA-256."""
+    live = start()
+    files = uploaded(live, live.login(), part(), part(filename="b.pdf", content=PDF + b"b"))
+    paths = [file["savedTo"].removeprefix("/uploads/") for file in files]
+    live.environ |= store.environ(bucket)
+    with store.client() as client:  # without the SHA-256 that the service gives along
+        client.put_object(Bucket=bucket, Key=paths[0], Body=PDF[:-1] + b"?")
+        client.put_object(Bucket=bucket, Key=paths[1], Body=PDF + b"b")
+    done = live.flask("storage", "copy", "--to", "s3")
+    assert done.stdout == "1 documents copied (0 MB), 1 were there already.\n", done.stderr
+    spoiled = live.instance / "uploads" / paths[1]
+    spoiled.write_bytes(PDF + b"?")
+    done = live.flask("storage", "copy", "--to", "local")
+    assert done.stdout == "1 documents copied (0 MB), 1 were there already.\n", done.stderr
+    assert spoiled.read_bytes() == PDF + b"b"
+    assert live.flask("verify").stdout == "2 documents, 0 damaged.\n"
 
 
 def test_a_backup_of_a_bucket_is_restored_into_another(

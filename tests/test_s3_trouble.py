@@ -94,8 +94,9 @@ def test_a_store_that_is_away_takes_no_download_with_it(frail: Store, bucket: st
     headers = live.login()
     [file] = json.loads(live.upload(headers)[2])["files"]
     frail.stop()
-    status, _, body = live.request("GET", f"/api/documents/{file['id']}/content", headers=headers)
-    assert (status, json.loads(body)["error"]) == (503, "unavailable")
+    for asked in ({}, {"Range": "bytes=5-9"}):
+        status, told, body = live.request("GET", f"/api/documents/{file['id']}/content", headers=headers | asked)
+        assert (status, json.loads(body)["error"], told["retry-after"]) == (503, "unavailable", "5")
     status, _, body = live.request("DELETE", f"/api/documents/{file['id']}", headers=headers)
     assert (status, left(live)) == (503, ([], 0, []))  # the row, then the bytes: they are the sweep's
     verified = live.flask("verify")

@@ -26,6 +26,7 @@ import pytest
 from tests.support import stack
 from tests.support.bodies import FILES, PDF
 from tests.support.engines import ROOT, Live, needed
+from tests.support.s3 import Store
 from tests.support.traces import requests_logged
 from tests.support.wire import Answer, Wire, head
 
@@ -198,6 +199,31 @@ def test_a_full_token_fetches_and_an_upload_token_does_not(desk: Desk, token: Pa
     shutil.copy(token, desk.folder / "full.txt")
     done = desk.run("fetch")
     assert done.returncode == 22 and "403" in done.stderr
+
+
+def test_a_download_is_fetched_from_the_store_where_the_bytes_lie(
+    store: Store, start: Callable[..., Live], tmp_path: Path
+) -> None:
+    """With AWS_BUCKET: `-L` goes where the service sends it, without the token, which a store would take amiss."""
+    bucket = store.bucket()
+    there = Desk(tmp_path / "there", start(**store.environ(bucket)))
+    there.checkout()
+    headers = there.live.login()
+    [file] = json.loads(there.live.upload(headers)[2])["files"]
+    ok(there.run("full"))
+    ok(there.run("fetch"))
+    assert (there.folder / "newest").read_bytes() == PDF
+    block = README.partition("## From a script\n```sh\n")[2].partition("```\n")[0]
+    for name in ("report.pdf", "notes.txt"):
+        there.write(name, PDF if name == "report.pdf" else b"hello")
+    ok(there.command("sh", "-ec", there.there(block), ID=file["id"]))
+    assert (there.folder / "copy.pdf").read_bytes() == PDF
+    with store.client() as client:
+        client.delete_object(Bucket=bucket, Key=stack.stored(there.live)[-1])
+    done = there.run("fetch")
+    assert done.returncode == 22 and "404" in done.stderr
+    there.live.stop()
+    store.discard(bucket)
 
 
 # --- One file

@@ -2,9 +2,9 @@
 
 The leader turns the I/O loop and answers what has arrived itself, so that a small request is read, answered and sent
 by one thread: handing it to another costs more than answering it, for two threads in turn pull every object through the
-caches of two cores. Nobody waits for a slow answer: a task that is known to be long, and every task while the disk is
-slow, begins with passing the lead on; and when one takes longer than PATIENCE a thread that stands by takes the loop
-over.
+caches of two cores. Nobody waits for a slow answer: a task that is known to be long, and every task while the storage
+is slow, as a bucket always is, begins with passing the lead on; and when one takes longer than PATIENCE a thread that
+stands by takes the loop over.
 """
 
 import logging
@@ -35,18 +35,21 @@ class Task(Protocol):
 
 
 class Crew:
-    """Takes the place of waitress's dispatcher. `turn(seconds)` turns the loop once, `wake()` ends its wait."""
+    """Takes the place of waitress's dispatcher. `turn(seconds)` turns the loop once, `wake()` ends its wait.
+
+    `storage_is_slow()` tells whether a task takes longer than to change threads.
+    """
 
     def __init__(
         self,
         turn: Callable[[float], None],
         wake: Callable[[], None],
-        disk_is_slow: Callable[[], bool] = bool,
+        storage_is_slow: Callable[[], bool] = bool,
     ) -> None:
         self.queue: deque[Task] = deque()
         self._turn = turn
         self._wake = wake
-        self._disk_is_slow = disk_is_slow
+        self._storage_is_slow = storage_is_slow
         self._lock = threading.Lock()  # for the five fields below
         self._leader: threading.Thread | None = None
         self._standing_by = 0
@@ -129,8 +132,8 @@ class Crew:
             self._do(self.queue.popleft(), me)
 
     def _do(self, task: Task, me: threading.Thread) -> None:
-        """Do a task; pass the lead on first when it will take long, or wait for a slow disk."""
-        aside = self._disk_is_slow() or (task.is_long and self._aside < _ASIDE)
+        """Do a task; pass the lead on first when it will take long, or wait for a slow storage."""
+        aside = self._storage_is_slow() or (task.is_long and self._aside < _ASIDE)
         with self._lock:
             dozing = time.monotonic() - self._last_task > _DOZE
             self._busy_since = self._last_task = time.monotonic()

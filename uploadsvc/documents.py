@@ -3,11 +3,14 @@
 import logging
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
+from typing import IO
 from urllib.parse import quote
 
-from flask import Blueprint, Response, current_app, g, jsonify, request, send_file
-from werkzeug.wsgi import FileWrapper
+from flask import Blueprint, Response, current_app, g, jsonify, request
+from werkzeug.exceptions import PreconditionFailed
+from werkzeug.wsgi import ClosingIterator, FileWrapper, wrap_file
 
 from . import audit
 from .credentials import is_id, seal, unseal
@@ -85,36 +88,51 @@ def content(document_id: str) -> Response:
     document = own_document_or_404(document_id)
     storage: Storage = current_app.extensions["storage"]
     address = storage.address(document.path, disposition(document.filename), document.content_type)
-    response = _conditional(Response(), document) if address else _with_bytes(document)
+    response = _without_bytes(document, ranged=not address and _range_counts(document))
     if request.method == "GET" and response.status_code in _SENT:
+        if not address:
+            response.response, response.direct_passthrough = _bytes_for(response, document), True
         audit.tell("downloaded", documents=[document_id], bytes=response.content_length)
         if address:
             return Response(status=HTTPStatus.FOUND, headers=_REDIRECT_HEADERS | {"Location": address})
     return response
 
 
-def _with_bytes(document: Document) -> Response:
-    """Return the answer with the bytes, or those of them that are asked for."""
+def _bytes_for(response: Response, document: Document) -> Iterable[bytes]:
+    """Return the bytes that the answer's headers promise: the whole of the file, or the part."""
+    part = None
+    if response.status_code == HTTPStatus.PARTIAL_CONTENT:
+        part = range(response.content_range.start or 0, response.content_range.stop or 0)
+    file = _opened(document, part)
+    if isinstance(file, RemoteFile):  # the server's own wrapper is read in its loop, and everybody would wait
+        return FileWrapper(file, _CHUNK)
+    whole = wrap_file(request.environ, file)
+    return ClosingIterator(_first(len(part), whole), file.close) if part else whole
+
+
+def _opened(document: Document, part: range | None) -> IO[bytes]:
+    """Open the document's file, now and not while it is sent: here what the storage refuses has an answer."""
     storage: Storage = current_app.extensions["storage"]
     try:
         with disk_errors():
-            file = storage.open(document.path)
+            return storage.open_to_send(document.path, part)
     except StorageFailed:
         own_document_or_404(document.public_id)  # deleted since it was found?
         raise
-    try:
-        if isinstance(file, RemoteFile):  # the server's own wrapper is read in its loop, and everybody would wait
-            response = Response(FileWrapper(file, _CHUNK), direct_passthrough=True)
-        else:
-            response = send_file(file, document.content_type)
-        return _conditional(response, document, _range_counts(document))
-    except BaseException:
-        file.close()
-        raise
 
 
-def _conditional(response: Response, document: Document, ranged: bool = False) -> Response:
-    """Return `response` with what its headers tell of the document, or 304, or 206 if the range counts."""
+def _first(size: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the first `size` bytes."""
+    for chunk in chunks:
+        yield chunk[:size]
+        size -= len(chunk)
+        if size <= 0:
+            return
+
+
+def _without_bytes(document: Document, ranged: bool) -> Response:
+    """Return the answer as far as the row can tell it: 200, 206 if the range counts, or 304; raise for 412 and 416."""
+    response = Response()
     response.set_etag(document.sha256)
     response.last_modified = document.uploaded_at
     response.content_length, response.headers["Content-Type"] = document.size, document.content_type
@@ -122,6 +140,8 @@ def _conditional(response: Response, document: Document, ranged: bool = False) -
     response.headers["Content-Disposition"] = disposition(document.filename)
     response.headers["Accept-Ranges"] = "bytes"
     response.make_conditional(request, accept_ranges=ranged, complete_length=document.size)
+    if response.status_code == HTTPStatus.PRECONDITION_FAILED:
+        raise PreconditionFailed
     return response
 
 

@@ -2,12 +2,17 @@
 
 import json
 import os
+import re
 import secrets
 import signal
+import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +155,61 @@ class Store:
                 return client.get_object(Bucket="probe", Key="probe")["Body"].read() == b"probe"
         except Exception:  # whatever it is not ready for
             return False
+
+
+class Way:
+    """What lies between a service and its store: it notes what is asked for, and may let only so much of it pass."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []  # method, and range or ""
+        self.lets_pass = sys.maxsize  # bytes of an answer
+        self.goes_on = threading.Event()
+        self.port = 0
+
+    def _pass_forth(self, client: socket.socket, store: socket.socket) -> None:
+        with suppress(OSError):
+            while data := client.recv(65536):
+                if found := re.match(rb"([A-Z]+) /[^\r]* HTTP/1.1\r\n", data):
+                    ranges = re.findall(rb"\r\nRange: *([^\r]*)\r\n", data, re.IGNORECASE)
+                    self.asked.append((found[1].decode(), b"".join(ranges).decode()))
+                store.sendall(data)
+            store.shutdown(socket.SHUT_RDWR)
+
+    def _pass_back(self, store: socket.socket, client: socket.socket) -> None:
+        passed = 0
+        with suppress(OSError):
+            while data := store.recv(65536):
+                passed += len(data)
+                if passed > self.lets_pass:
+                    self.goes_on.wait()
+                client.sendall(data)
+            client.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def way_to(store: Store) -> Iterator[Way]:
+    """A port of this machine in front of the store's."""
+    way = Way()
+
+    class Passage(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection(("127.0.0.1", store.ports["s3.port"])) as behind:
+                forth = threading.Thread(target=way._pass_forth, args=(self.request, behind))
+                forth.start()
+                way._pass_back(behind, self.request)
+                forth.join()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Passage) as passages:
+        way.port = passages.server_address[1]
+        passages.daemon_threads = True
+        turning = threading.Thread(target=passages.serve_forever, args=(0.05,))
+        turning.start()
+        try:
+            yield way
+        finally:
+            way.goes_on.set()
+            passages.shutdown()
+            turning.join()
 
 
 class _Closing:

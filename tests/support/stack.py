@@ -1,7 +1,7 @@
 """What a service stands on, looked at beside it: the rows in its database and the files in its storage."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 from tests.support.engines import Live
 from uploadsvc import config
 from uploadsvc.extensions import db
-from uploadsvc.storage import Storage, storage_for
+from uploadsvc.storage import LocalStorage, Storage, storage_for
 
 Place = Flask | Live
 
@@ -56,7 +56,9 @@ def storage_of(place: Place) -> Storage:
 def files(place: Place) -> dict[str, int]:
     """The size of every file by its path: of those that are stored, and of those on their way."""
     storage, root = storage_of(place), uploads_dir(place)
-    found = {path: storage.size(path) or 0 for path in storage.paths()}
+    found = {}
+    if not isinstance(storage, LocalStorage):
+        found = {path: _size(storage, path) for path in storage.paths()}
     for path in root.rglob("*"):
         if path.is_file():
             found[str(path.relative_to(root))] = path.lstat().st_size
@@ -85,6 +87,13 @@ def content(place: Place, path: str) -> bytes:
     """The bytes of a stored file, by its path or by an answer's `savedTo`."""
     with storage_of(place).open(path.removeprefix("/uploads/")) as file:
         return file.read()
+
+
+def _size(storage: Storage, path: str) -> int:
+    """How many bytes a stored file has, or 0 where somebody has just deleted it."""
+    with suppress(FileNotFoundError), storage.open(path) as file:
+        return len(file.read())
+    return 0
 
 
 def _database_url(place: Place) -> str:

@@ -20,11 +20,10 @@ from ..storage import Staged, copies, disk_errors
 from ..telemetry.logs import printable
 from .instance import existing_user, one_line_errors, refuse_own_folder, set_up
 from .maintenance import is_kept
+from .outcomes import COPIED, DAMAGED, DELETED, THERE
 from .progress import complain
 
 documents = AppGroup("documents", help="List and export what was uploaded.")
-
-_COPIED, _THERE, _DAMAGED, _DELETED = "copied", "there", "damaged", "deleted"  # what becomes of a document
 
 _user_option = click.option("--user", "email", metavar="EMAIL", help="Only the documents of this account.")
 
@@ -66,8 +65,8 @@ def export(folder: Path, email: str | None, since: datetime | None) -> None:
             home = folder / _folder_name(document.user_id, owner_of(document.user_id))
             home.mkdir(mode=0o700, exist_ok=True)
             done[_export(document, home, taken)] += 1
-    click.echo(f"{done[_COPIED]} documents exported, {done[_THERE]} were there, {done[_DAMAGED]} damaged.")
-    if done[_DAMAGED]:
+    click.echo(f"{done[COPIED]} documents exported, {done[THERE]} were there, {done[DAMAGED]} damaged.")
+    if done[DAMAGED]:
         raise SystemExit(1)
 
 
@@ -104,15 +103,15 @@ def _export(document: Document, home: Path, taken: dict[Path, int]) -> str:
     """Copy the document into `home` under a name that this run has not taken; return what became of it."""
     path = _place(document, home, taken)
     if os.path.lexists(path):
-        return _THERE
+        return THERE
     try:
         _copy(document, path)
     except OSError as error:
         if not is_kept(document):
-            return _DELETED
+            return DELETED
         complain(f"{document.path}: {copies.fault(error)}")
-        return _DAMAGED
-    return _COPIED
+        return DAMAGED
+    return COPIED
 
 
 def _place(document: Document, home: Path, taken: dict[Path, int]) -> Path:
@@ -134,11 +133,9 @@ def _holds(path: Path, document: Document) -> bool:
     try:
         if path.is_symlink() or path.stat().st_size != document.size:
             return False
-        with path.open("rb") as file:
-            copies.check(file, document.size, document.sha256)
     except OSError:
         return False
-    return True
+    return copies.holds(lambda: path.open("rb"), document.size, document.sha256)
 
 
 def _copy(document: Document, path: Path) -> None:

@@ -12,11 +12,10 @@ from ..models import Document
 from ..storage import LocalStorage, Storage, copies, storage_for
 from .instance import one_line_errors, set_up
 from .maintenance import is_kept
+from .outcomes import COPIED, DAMAGED, DELETED, THERE
 from .progress import complain, progress
 
 storage = AppGroup("storage", help="Move between a folder and a bucket.")
-
-_COPIED, _THERE, _DAMAGED, _DELETED = "copied", "there", "damaged", "deleted"  # what becomes of a document
 
 
 @storage.command("copy")
@@ -37,12 +36,12 @@ def copy(kind: str) -> None:
             for document in Document.in_order(db.session()):
                 outcome = _copy(document, source, target)
                 done[outcome] += 1
-                size += document.size if outcome == _COPIED else 0
+                size += document.size if outcome == COPIED else 0
                 advance(document.size)
         target.sync()
-    damaged = f", {done[_DAMAGED]} are damaged" if done[_DAMAGED] else ""
-    click.echo(f"{done[_COPIED]} documents copied ({_megabytes(size)}), {done[_THERE]} were there already{damaged}.")
-    if done[_DAMAGED]:
+    damaged = f", {done[DAMAGED]} are damaged" if done[DAMAGED] else ""
+    click.echo(f"{done[COPIED]} documents copied ({_megabytes(size)}), {done[THERE]} were there already{damaged}.")
+    if done[DAMAGED]:
         raise SystemExit(1)
 
 
@@ -60,19 +59,19 @@ def _places(kind: str) -> tuple[Storage, Storage]:
 def _copy(document: Document, source: Storage, target: Storage) -> str:
     """Copy one document's bytes; return what became of it."""
     if target.holds(document.path, document.size, document.sha256):
-        return _THERE
+        return THERE
     try:
         with source.open(document.path) as file:
             target.put_back(file, document.path, document.size, document.sha256)
     except OSError as error:
         if not is_kept(document):
-            return _DELETED
+            return DELETED
         complain(f"{document.path}: {copies.fault(error)}")
-        return _DAMAGED
+        return DAMAGED
     if not is_kept(document):  # deleted while it was copied
         target.delete(document.path)
-        return _DELETED
-    return _COPIED
+        return DELETED
+    return COPIED
 
 
 def _megabytes(size: int) -> str:

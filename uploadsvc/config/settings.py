@@ -15,6 +15,10 @@ from sqlalchemy.exc import ArgumentError
 ROOT = Path(__file__).resolve().parent.parent.parent
 _POSTGRES_SCHEMES = {"postgres", "postgresql", "postgresql+psycopg"}
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1123 §2.1: boto3 takes no other
+_ENDPOINT = re.compile(
+    rf"https?://(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(?::\d{{1,5}})?/?", re.ASCII | re.IGNORECASE
+)
 _REDIS_USER = r"(?:[^\s/?#@]*@)?"  # name:password, with percent signs where need be
 _REDIS_HOST = r"(?:[\w.-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/\d{0,4})?"
 _REDIS = re.compile(
@@ -73,9 +77,16 @@ def _region(text: str) -> str:
 
 
 def _endpoint(text: str) -> str:
-    if text and not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s@?#]*)?", text, re.IGNORECASE):
-        raise ValueError("must be an address such as https://s3.example.org")
-    return text
+    """Return the address without a slash at its end. The errors do not repeat it, for a password may stand in it."""
+    try:
+        good = not text or (_ENDPOINT.fullmatch(text) and urlsplit(text).port != 0)
+        if re.fullmatch(r"[\d.]+", host := urlsplit(text).hostname or ""):
+            ipaddress.ip_address(host)
+    except ValueError:  # a port over 65535, numbers or brackets around what is no address
+        good = False
+    if not good:
+        raise ValueError("must be https://HOST[:PORT], or http://, of letters, digits, - and . alone")
+    return text.removesuffix("/")
 
 
 def _switch(text: str) -> bool:

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from ..errors import ApiError
 from .kinds import BucketSettings
 from .places import Places
 from .refusals import Taken, store_errors
-from .remote import Stream
+from .remote import RemoteFile
 from .staged import Staged
 
 log = logging.getLogger("uploadsvc.storage")
@@ -58,12 +59,20 @@ class Bucket:
         with store_errors():
             self._put(key, staged, disposition)
 
-    def get(self, key: str, position: int = 0) -> tuple[Stream, int]:
-        """Open the object from `position` on; return its stream and how many bytes that has."""
-        ranged = {"Range": f"bytes={position}-"} if position else {}
+    def get(self, key: str) -> RemoteFile:
+        """Open the object."""
         with store_errors():
-            found = self._call("get_object", Key=key, **ranged)
-        return _Stream(found["Body"]), found["ContentLength"]
+            found = self._call("get_object", Key=key)
+        return RemoteFile(_Stream(found["Body"]), found["ContentLength"])
+
+    def send(self, key: str, part: range | None) -> RemoteFile:
+        """Open the object, or a part of its bytes, and hold one of the places until the file is closed."""
+        ranged = {"Range": f"bytes={part.start}-{part.stop - 1}"} if part else {}
+        with ExitStack() as held:
+            held.enter_context(self._places.one_to_send())
+            with store_errors():
+                found = self._ask().get_object(Bucket=self._settings.name, Key=key, **ranged)
+            return RemoteFile(_Stream(found["Body"]), found["ContentLength"], held.pop_all().close)
 
     def head(self, key: str) -> dict[str, Any] | None:
         """Return what the store knows of an object, or None where none lies."""

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +18,16 @@ def check(file: IO[bytes], size: int, sha256: str) -> None:
         found += len(chunk)
         digest.update(chunk)
     _compare((found, digest.hexdigest()), (size, sha256))
+
+
+def holds(opened: Callable[[], IO[bytes]], size: int, sha256: str) -> bool:
+    """Tell whether the file that `opened` opens is there and holds those bytes, by reading it."""
+    try:
+        with opened() as file:
+            check(file, size, sha256)
+    except OSError:
+        return False
+    return True
 
 
 def copy(file: IO[bytes], staged: Staged, size: int, sha256: str) -> None:

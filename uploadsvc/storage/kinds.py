@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
 from .local import LocalStorage
+from .names import Announce
 from .room import Reservation
 from .staged import Staged
-
-Announce = Callable[[str], None]
 
 
 class Storage(Protocol):
@@ -43,17 +42,20 @@ class Storage(Protocol):
     def open(self, path: str) -> IO[bytes]:
         """Open a published file for reading."""
 
+    def open_to_send(self, path: str, part: range | None, /) -> IO[bytes]:
+        """Open a published file for a client, at the first byte of the part if there is one; it may end at the last.
+
+        Clients may be slow, so what a file holds up until it is closed is bounded: beyond that, Unavailable.
+        """
+
     def address(self, path: str, disposition: str, content_type: str, /) -> str:
         """Return where a client may fetch the file for some minutes, or '' where the service has to send it."""
 
     def delete(self, path: str) -> None:
         """Remove a published file; one that is gone already is as good as removed."""
 
-    def size(self, path: str) -> int | None:
-        """Return how many bytes a published file has, or None where none lies."""
-
     def holds(self, path: str, size: int, sha256: str, /) -> bool:
-        """Tell whether that file lies there, as far as can be told without reading it."""
+        """Tell whether that file lies there with those bytes."""
 
     def paths(self) -> Iterator[str]:
         """Yield every published file's path, those of leftovers too."""

@@ -12,16 +12,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from . import copies
 from .faults import disk_errors
-from .names import is_stored, parts, unix_ms
+from .names import Announce, is_stored, parts, unix_ms
 from .staged import Staged, sync_directory
 from .staging import Staging, files_before
 
-Announce = Callable[[str], None]
 _SLOW = 0.0003  # seconds
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EEXIST, errno.ENOENT}
 
@@ -70,6 +70,13 @@ class LocalStorage(Staging):
         except OSError:  # a folder
             os.close(descriptor)
             raise
+
+    def open_to_send(self, path: str, part: range | None) -> IO[bytes]:
+        """Open a published file at the part that a client is sent."""
+        file = self.open(path)
+        if part:
+            file.seek(part.start)
+        return file
 
     def delete(self, path: str) -> None:
         """Remove a published file; one that is gone already is as good as removed."""
@@ -127,9 +134,9 @@ class LocalStorage(Staging):
         finally:
             staged.discard()
 
-    def holds(self, path: str, size: int, _sha256: str) -> bool:
-        """Tell whether a published file of that size lies there: what its bytes are only reading them tells."""
-        return self.size(path) == size
+    def holds(self, path: str, size: int, sha256: str) -> bool:
+        """Tell whether that published file lies there with the bytes that it had: all of them are read."""
+        return self.size(path) == size and copies.holds(partial(self.open, path), size, sha256)
 
     def sync(self) -> None:
         """Return only when the names of all published files are on the disk; raise StorageFailed."""

@@ -3,6 +3,9 @@
 import errno
 import re
 import time
+from collections.abc import Callable
+
+Announce = Callable[[str], None]  # is told a path before a byte lies there
 
 _STORED = re.compile(r"\d{13,}-.+", re.DOTALL)  # what publish() names, and so all that sweep() may remove
 _PATH = re.compile(r"([1-9][0-9]*)/([^/]+)")

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -18,10 +19,9 @@ from ..errors import ApiError, StorageFailed
 from . import copies
 from .bucket import Bucket, Listed, checksum_of
 from .faults import disk_errors
-from .kinds import Announce, BucketSettings
+from .kinds import BucketSettings
 from .local import LocalStorage
-from .names import is_stored, parts, unix_ms
-from .remote import RemoteFile
+from .names import Announce, is_stored, parts, unix_ms
 from .staged import Staged
 from .staging import Staging
 
@@ -82,8 +82,12 @@ class S3Storage(Staging):
     def open(self, path: str) -> IO[bytes]:
         """Open a published file for reading, over the network."""
         parts(path)
-        stream, size = self._bucket.get(path)
-        return RemoteFile(stream, size, lambda position: self._bucket.get(path, position)[0])  # type: ignore[return-value]
+        return self._bucket.get(path)  # type: ignore[return-value]
+
+    def open_to_send(self, path: str, part: range | None) -> IO[bytes]:
+        """Open a published file, or a part of it, for a client, who counts among so many until it is closed."""
+        parts(path)
+        return self._bucket.send(path, part)  # type: ignore[return-value]
 
     def address(self, path: str, disposition: str, content_type: str) -> str:
         """Return a URL that fetches the file from the store, good for five minutes; '' where the service sends it."""
@@ -97,17 +101,15 @@ class S3Storage(Staging):
         parts(path)
         self._bucket.delete(path)
 
-    def size(self, path: str) -> int | None:
-        """Return how many bytes a published file has, or None where none lies."""
-        parts(path)
-        found = self._bucket.head(path)
-        return found["ContentLength"] if found else None
-
     def holds(self, path: str, size: int, sha256: str) -> bool:
-        """Tell whether that file lies there, by what the store knows of its size and SHA-256."""
+        """Tell whether that file lies there, by what the store knows of its size and SHA-256, else by reading it."""
         parts(path)
         found = self._bucket.head(path)
-        return found is not None and found["ContentLength"] == size and checksum_of(found) in ("", sha256)
+        if found is None or found["ContentLength"] != size:
+            return False
+        if known := checksum_of(found):
+            return known == sha256
+        return copies.holds(partial(self.open, path), size, sha256)
 
     def paths(self) -> Iterator[str]:
         """Yield every published file's path, those of leftovers too."""
