@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..storage import BucketSettings
-from .settings import ROOT, SETTINGS, database_url, utf8
+from .casts import database_url, utf8
+from .settings import ROOT, SETTINGS
 
 __all__ = [
     "ROOT",
