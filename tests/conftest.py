@@ -202,6 +202,20 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         server.kill()
 
 
+@pytest.fixture(scope="module")
+def own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store of a module's own, for others would miss it while it is away."""
+    server = Store(tmp_path_factory.mktemp("frail"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def frail(own_store: Store) -> Store:
+    """A store that a test may kill; it runs, whatever the test before has done."""
+    return own_store if own_store.process else own_store.start()
+
+
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[Valkey]:
     """A real Valkey, one for each process of the tests; `url()` is an empty database of it."""

@@ -21,7 +21,8 @@ import pytest
 from botocore.config import Config
 
 from tests.support.clock import eventually
-from tests.support.engines import do_without, free_port
+from tests.support.engines import Live, do_without, free_port
+from tests.support.stack import rows
 
 WEED = Path(sys.prefix) / "bin" / "weed"
 REGION = "us-east-1"
@@ -223,3 +224,15 @@ class _Closing:
 
     def __exit__(self, *_error: object) -> None:
         self._client.close()
+
+
+def settled(live: Live, store: Store, bucket: str) -> dict[str, int]:
+    """Sweep; then every row has its object, of its size, every object its row, and the accounts count them."""
+    done = live.flask("sweep", "--older-than", "0")
+    assert done.returncode == 0, done.stderr
+    found = dict(rows(live, "SELECT path, size FROM documents"))
+    assert rows(live, "SELECT count(*) FROM documents WHERE status != 'success'") == [(0,)]
+    assert rows(live, "SELECT sum(used_bytes) FROM users") == [(sum(found.values()),)]
+    assert store.objects(bucket) == found
+    assert store.multiparts(bucket) == []
+    return found
