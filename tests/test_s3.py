@@ -248,6 +248,9 @@ ASKED = [  # for a document of a million bytes: method, headers, the answer's st
     ("GET", {"Range": "bytes=1000000-"}, 416, []),
     ("GET", {"If-None-Match": "*"}, 304, []),
     ("GET", {"If-Match": '"another"'}, 412, []),
+    ("GET", {"If-Match": '"another"', "Range": "bytes=0-3"}, 412, []),
+    ("GET", {"If-Match": "*", "If-None-Match": "*"}, 304, []),
+    ("GET", {"If-Match": "*"}, 200, [("GET", "")]),
     ("HEAD", {"Range": "bytes=0-3"}, 200, []),
 ]
 

@@ -132,6 +132,9 @@ def _first(size: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 def _without_bytes(document: Document, ranged: bool) -> Response:
     """Return the answer as far as the row can tell it: 200, 206 if the range counts, or 304; raise for 412 and 416."""
+    if request.if_match and not request.if_match.contains(document.sha256):  # before all others (RFC 9110 §13.2.2)
+        raise PreconditionFailed
+    request.environ.pop("HTTP_IF_MATCH", None)  # Werkzeug takes `*` for another file's, and then says 412 for 304
     response = Response()
     response.set_etag(document.sha256)
     response.last_modified = document.uploaded_at
@@ -140,8 +143,6 @@ def _without_bytes(document: Document, ranged: bool) -> Response:
     response.headers["Content-Disposition"] = disposition(document.filename)
     response.headers["Accept-Ranges"] = "bytes"
     response.make_conditional(request, accept_ranges=ranged, complete_length=document.size)
-    if response.status_code == HTTPStatus.PRECONDITION_FAILED:
-        raise PreconditionFailed
     return response
 
 

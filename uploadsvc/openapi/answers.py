@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from werkzeug.exceptions import RequestedRangeNotSatisfiable
+from werkzeug.exceptions import PreconditionFailed, RequestedRangeNotSatisfiable
 
 from ..errors import ApiError, ClientClosedRequest, code_of
 from .schemas import NOT_OK, OK, TEXT, Schema, record
@@ -16,6 +16,7 @@ _REFUSALS = {
     401: "No good credentials.",
     403: "An API token without the scope, or another site's page.",
     404: "There is no such thing, or it is somebody else's.",
+    412: "If-Match names other bytes.",
     413: "Over a size limit.",
     415: "A type that is not accepted, or content that is not what its name says.",
     416: "The range begins behind the end.",
@@ -76,7 +77,9 @@ def _family(kind: type[ApiError]) -> Iterable[type[ApiError]]:
 
 def _codes() -> dict[int, list[str]]:
     """Return the stable codes of every status that a client can meet."""
-    codes = {416: {code_of(416, RequestedRangeNotSatisfiable().name)}}
+    codes = {
+        error.code: {code_of(error.code, error().name)} for error in (PreconditionFailed, RequestedRangeNotSatisfiable)
+    }
     for error in set(_family(ApiError)) - {ClientClosedRequest}:
         codes.setdefault(error.status, set()).add(error.code)
     return {status: sorted(found) for status, found in codes.items()}

@@ -39,6 +39,7 @@ _LIMITS = "All or nothing: at most 20 files of 10 485 760 bytes each, unless `/a
 _RANGE = [
     given("Range", "header", TEXT, "One range; others are ignored (RFC 9110 §14.2).", example="bytes=0-3"),
     given("If-Range", "header", TEXT, "The ETag that the range is of."),
+    given("If-Match", "header", TEXT, "The ETag of what alone is wanted."),
     given("If-None-Match", "header", TEXT, "The ETag of what the client has."),
 ]
 _BYTES = dict.fromkeys(MIMETYPES, BINARY)
@@ -47,7 +48,7 @@ _DOWNLOADED: Answers = {
     "206": answer("The range.", _BYTES, "ETag", "Accept-Ranges", "Content-Disposition", "Content-Range"),
     "302": answer("The store has them, at an address that is good for five minutes.", {}, "Location"),
     "304": answer("The client has it.", {}, "ETag"),
-} | refused(404, 416)
+} | refused(404, 412, 416)
 FILES: dict[str, dict[str, Any]] = {
     "/api/upload": post(
         "upload",
