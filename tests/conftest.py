@@ -5,6 +5,7 @@ They are a SQLite file and a folder, and with `pytest --scaled` PostgreSQL, S3 a
 
 import io
 import logging
+import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -32,6 +33,11 @@ scaled = pytest.StashKey[Any]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--scaled", action="store_true", help="on PostgreSQL, S3 and Redis")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores: a third of the tests' time is waiting for servers and deadlines."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_configure(config: pytest.Config) -> None:
