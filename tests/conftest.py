@@ -35,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--scaled", action="store_true", help="on PostgreSQL, S3 and Redis")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than cores: a third of the tests' time is waiting for servers and deadlines."""
     return (os.cpu_count() or 1) + 1
