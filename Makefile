@@ -16,9 +16,9 @@ dev: $(VENV)/.run
 venv: $(VENV)/.test
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not alone" -n auto --dist loadfile
+	$(BIN)/python -m pytest -m "not alone" -n auto --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m pytest -m alone
-	$(BIN)/python -m pytest -m "not alone" -n auto --dist loadfile --scaled
+	$(BIN)/python -m pytest -m "not alone" -n auto --dist loadfile --no-loadscope-reorder --scaled
 
 bench: $(VENV)/.run
 	$(BIN)/python bench/run.py
