@@ -125,8 +125,8 @@ def _check(table: Table, row: Row[Any]) -> None:
 def _totals(connection: Connection) -> tuple[int, int, int]:
     """Return how many accounts and documents there are, and the bytes of these."""
     accounts = connection.scalar(select(func.count()).select_from(User)) or 0
-    documents, size = connection.execute(select(func.count(), func.sum(Document.size)).select_from(Document)).one()
-    return accounts, documents, int(size or 0)
+    documents, size = Document.total(connection)
+    return accounts, documents, size
 
 
 @dataclass

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Connection,
     ForeignKey,
     Index,
     String,
@@ -102,9 +103,9 @@ class Document(db.Model):  # type: ignore[name-defined]
         return [(row.id, row.used_bytes, row.kept) for row in wrong]
 
     @classmethod
-    def total(cls, session: Session) -> tuple[int, int]:
+    def total(cls, database: Session | Connection) -> tuple[int, int]:
         """Return the number of documents and of their bytes."""
-        count, size = session.execute(select(func.count(), func.sum(cls.size)).where(KEPT)).one()
+        count, size = database.execute(select(func.count(), func.sum(cls.size)).where(KEPT)).one()
         return count, int(size or 0)  # some databases sum to a Decimal
 
     @classmethod
