@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import signal
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -92,16 +91,12 @@ def test_a_store_that_dies_in_an_upload_leaves_no_row(live: Live, frail: Store, 
 def test_a_store_that_hangs_keeps_nobody_else_waiting(live: Live, frail: Store, bucket: str) -> None:
     """Who needs no store is answered meanwhile; the upload ends well when the store goes on."""
     headers = live.login()
-    assert frail.process is not None
     with ThreadPoolExecutor(1) as pool:
-        frail.process.send_signal(signal.SIGSTOP)
-        try:
+        with frail.paused():
             upload = pool.submit(live.upload, headers)
             assert live.request("GET", "/api/documents", headers=headers)[0] == 200
             assert eventually(lambda: not is_ready(live), 20)
             assert not upload.done()
-        finally:
-            frail.process.send_signal(signal.SIGCONT)
         assert upload.result()[0] == 200
     assert len(settled(live, frail, bucket)) == 1
 
@@ -109,15 +104,11 @@ def test_a_store_that_hangs_keeps_nobody_else_waiting(live: Live, frail: Store, 
 def test_a_store_that_hangs_takes_not_every_thread(live: Live, frail: Store, bucket: str) -> None:
     """More uploads than threads: those who find no place are told soon, and who needs no store is answered."""
     headers = live.login()
-    assert frail.process is not None
     with ThreadPoolExecutor(8) as pool:
-        frail.process.send_signal(signal.SIGSTOP)
-        try:
+        with frail.paused():
             uploads = [pool.submit(live.upload, headers) for _ in range(8)]
             assert eventually(lambda: sum(upload.done() for upload in uploads) == 5, 18)
             assert live.request("GET", "/api/documents", headers=headers)[0] == 200
-        finally:
-            frail.process.send_signal(signal.SIGCONT)
         statuses = sorted(upload.result()[0] for upload in uploads)
     assert statuses == [200] * 3 + [503] * 5
     assert len(settled(live, frail, bucket)) == 3

@@ -355,10 +355,7 @@ def test_places_of_an_instance_that_was_killed_are_free_again(start: Start, valk
     one, other = (start(REDIS_URL=url, USER_UPLOADS="2") for _ in range(2))
     line = authorization(one)
     with ExitStack() as stack:
-        for _ in range(2):
-            stack.enter_context(opened(one, line))
-        wait_for_exchanges(url)
-        assert eventually(lambda: whole(other, line) == 429)
+        take_both_places(stack, url, one, other, line)
         of_the_dead = set(keys(url, "uploadsvc:open/*"))  # may outlive its lease by a moment
         one.process.kill()
         assert eventually(lambda: whole(other, line) == 200, 20)
@@ -374,14 +371,19 @@ def test_while_the_store_is_away_each_instance_counts_its_own_uploads(start: Sta
     one, other = (start(REDIS_URL=url, USER_UPLOADS="2") for _ in range(2))
     line = authorization(one)
     with ExitStack() as stack:
-        for _ in range(2):
-            stack.enter_context(opened(one, line))
-        wait_for_exchanges(url)
-        assert eventually(lambda: whole(other, line) == 429)
+        take_both_places(stack, url, one, other, line)
         with valkey.gone():
             assert eventually(lambda: told(other, "throttle_store_lost"))
             assert eventually(lambda: whole(other, line) == 200) and whole(one, line) == 429
         assert eventually(lambda: whole(other, line) == 429)
+
+
+def take_both_places(stack: ExitStack, url: str, one: Live, other: Live, line: str) -> None:
+    """Open at one instance all that the account may have, so that the other one refuses it."""
+    for _ in range(2):
+        stack.enter_context(opened(one, line))
+    wait_for_exchanges(url)
+    assert eventually(lambda: whole(other, line) == 429)
 
 
 def opened(live: Live, line: str) -> Wire:

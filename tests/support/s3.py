@@ -85,6 +85,16 @@ class Store:
 
     stop = kill  # SIGTERM takes ten seconds, and what it promised is on the disk
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Within this it accepts connections and answers nothing."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
     def bucket(self) -> str:
         """The name of a new, empty bucket."""
         name = f"t-{secrets.token_hex(8)}"
