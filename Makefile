@@ -30,6 +30,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/biome check --error-on-warnings web
 
 lock: $(VENV)/.dev
 	$(BIN)/uv pip compile setup.cfg $(LOCK) -o requirements.lock

@@ -108,7 +108,7 @@ def base_url() -> None:
 @pytest.fixture(scope="module")
 def browser_context_args(browser_context_args: dict[str, Any], origin: str) -> dict[str, Any]:
     """Let `page.goto("/")` mean the site's page."""
-    return browser_context_args | {"base_url": origin}
+    return browser_context_args | {"base_url": origin, "locale": "en-GB"}
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ export const API = globalThis.document?.querySelector('meta[name="api"]')?.conte
 
 /** Milliseconds, read at the moment of use: tests shorten them with `Object.assign(TIMING, …)`. */
 export const TIMING = {
-  request: 30_000, refresh: 10_000, probe: 8_000, // the longest wait for an answer
+  request: 30_000,
+  refresh: 10_000,
+  probe: 8_000, // the longest wait for an answer
   probes: [1_000, 2_000, 4_000, 8_000, 16_000, 30_000], // between probes of a lost connection; the last repeats
   margin: 30_000, // a token that ends sooner is refreshed before it is used
   lock: 15_000, // the wait for another tab's refresh
@@ -14,12 +16,16 @@ export const TIMING = {
   finish: 120_000, // all bytes sent, no answer
   watch: 1_000, // how often these two are looked at
   retries: [1_000, 2_000, 4_000], // before the second, third and fourth try
-  jitter: 0.2, listFresh: 300_000, loadingText: 300,
+  jitter: 0.2,
+  listFresh: 300_000,
+  loadingText: 300,
   minute: 60_000, // "Updated 2 minutes ago"
   settle: 1_000, // from a cancelled "Finishing…" to the look at what became of it
   frame: 16, // a timer, because requestAnimationFrame rests in a hidden tab
   tick: 1_000, // "Trying again in 8 seconds"
   dragGone: 1_000, // no dragover for so long: the drag is over
   burst: 5_000, // failures closer together are one piece of news
-  speakGap: 1_000, speakClear: 5_000, speakAfterFocus: 500,
+  speakGap: 1_000,
+  speakClear: 5_000,
+  speakAfterFocus: 500,
 };

@@ -1,4 +1,5 @@
 // How one file gets through: sent in a fresh session, and again after what passes. Raises what does not pass.
+import { pause } from './clock.js';
 import { NetworkTrouble } from './http.js';
 
 /** Send `item` until there is an answer that counts, and return it. `report(phase, loaded, error, retryAt)` tells
@@ -19,7 +20,7 @@ export async function deliver(item, { send, session, network, timing, signal, re
       if (unanswered) await diagnose(item, session, network);
       const delay = delayBefore(tries, error, timing);
       report('retrying', 0, error, Date.now() + delay);
-      await new Promise((wake) => { setTimeout(wake, delay); });
+      await pause(delay);
       signal.throwIfAborted();
     }
   }
@@ -27,8 +28,16 @@ export async function deliver(item, { send, session, network, timing, signal, re
 
 /** Find out what a missing answer means: a file that is gone, a lost connection, an ended session, or bad luck. */
 async function diagnose(item, session, network) {
-  await item.file.slice(0, 1).arrayBuffer().catch(() => { throw Object.assign(new Error(), { code: 'changed' }); });
+  if (!(await isReadable(item.file))) throw Object.assign(new Error(), { code: 'changed' });
   if ((await network.check()) === 401) session.distrust();
+}
+
+async function isReadable(file) {
+  const firstByte = file.slice(0, 1).arrayBuffer();
+  return firstByte.then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Return the milliseconds until the next try, or raise `error` when there is none. */
@@ -36,5 +45,6 @@ function delayBefore(tries, error, { retries, jitter }) {
   const { status, retryAfter = 0 } = error;
   const passing = error instanceof NetworkTrouble || status === 429 || (status >= 500 && status !== 507);
   if (!passing || tries >= retries.length) throw error;
-  return Math.max(retries[tries] * (1 + jitter * (2 * Math.random() - 1)), retryAfter * 1000);
+  const spread = 1 + jitter * (2 * Math.random() - 1);
+  return Math.max(retries[tries] * spread, retryAfter * 1000);
 }

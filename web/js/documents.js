@@ -3,19 +3,27 @@ import { TIMING } from './config.js';
 import { request } from './http.js';
 import { SignedOut } from './session.js';
 
-const [PAGE, MOST] = [50, 200]; // what is read at first, and what the server gives at once
+const PAGE = 50; // what is read at first
+const MOST = 200; // what the server gives at once
 
-/** Knows `documents`, where there are `more` (the next page's cursor, or null), since when it is `loading`, `failed`, `loadedAt`; emits `change`. */
+/** Knows `documents`, where there are `more` (the next page's cursor, or null), since when it is `loading`, whether
+ * that `failed`, and `loadedAt`; emits `change`. */
 export class DocumentStore extends EventTarget {
   documents = [];
-  more = null; loading = 0; failed = false; loadedAt = 0;
-  #stale = false; #epoch = 0; // whose list it is: an answer to a question of an older epoch is dropped
+  more = null;
+  loading = 0;
+  failed = false;
+  loadedAt = 0;
+  #stale = false;
+  #epoch = 0; // whose list it is: an answer to a question of an older epoch is dropped
   #arrived = []; // while a list was on its way
 
   constructor({ session, channel, timing = TIMING }) {
     super();
     Object.assign(this, { session, channel, timing });
-    channel.addEventListener('message', ({ data }) => { this.#stale ||= data.type === 'documents-changed'; });
+    channel.addEventListener('message', ({ data }) => {
+      this.#stale ||= data.type === 'documents-changed';
+    });
   }
 
   /** Read the list unless it is fresh. */
@@ -26,9 +34,12 @@ export class DocumentStore extends EventTarget {
 
   /** Read the list again, as far as it is shown. */
   load() {
-    [this.#arrived, this.#stale] = [[], false];
+    this.#arrived = [];
+    this.#stale = false;
     const limit = Math.min(MOST, Math.max(PAGE, this.documents.length));
-    return this.#read(`limit=${limit}`, (page) => this.#show([...this.#arrived, ...page], { loadedAt: Date.now() }));
+    return this.#read(`limit=${limit}`, (page) =>
+      this.#show([...this.#arrived, ...page], { loadedAt: Date.now() }),
+    );
   }
 
   /** Read the next older page. */
@@ -81,7 +92,8 @@ export class DocumentStore extends EventTarget {
       if (epoch === this.#epoch) accept(documents);
       outcome.more = next;
     } catch (error) {
-      [this.#stale, outcome.failed] = [true, !(error instanceof SignedOut)];
+      this.#stale = true;
+      outcome.failed = !(error instanceof SignedOut);
     }
     if (epoch === this.#epoch) this.#show(this.documents, outcome);
   }

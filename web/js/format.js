@@ -1,32 +1,50 @@
-// How sizes, times, counts and names are written for people.
-const UNITS = ['bytes', 'kB', 'MB', 'GB'];
-const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
-const LETTERS = new Intl.Segmenter();
-const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
-// Marks that turn or hide the text around them: an `exe` could be shown as a `txt`.
-const MARKS = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+// How sizes, times and names are written for people, in the reader's language.
+import { locale, say } from './words.js';
 
-/** Return a size as "812 bytes", "212 kB" or "8.1 MB", in the unit that suits `like`; 1 kB is 1,024 bytes. */
-export function bytes(size, like = size) {
-  const unit = like < 1024 ? 0 : Math.min(3, Math.floor(Math.log2(like) / 10));
-  const value = size / 1024 ** unit;
-  return `${Number(value.toFixed(unit > 1 && value < 100 ? 1 : 0))} ${like === 1 ? 'byte' : UNITS[unit]}`;
+const UNITS = ['', 'kB', 'MB', 'GB'];
+const DAY_LENGTH = 86_400_000;
+const DAY = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric' });
+const CLOCK = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' });
+const AGO = new Intl.RelativeTimeFormat(locale);
+const LETTERS = new Intl.Segmenter();
+// Marks that turn or hide the text around them: an `exe` could be shown as a `txt`.
+const MARKS = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
+
+/** Return a size as "812 bytes", "212 kB" or "8.1 MB"; 1 kB is 1,024 bytes. */
+export function bytes(size) {
+  const unit = unitOf(size);
+  return unit === 0 ? say('bytes', { count: size }) : `${amount(size, unit)} ${UNITS[unit]}`;
 }
 
-/** Return a number with its noun: "1 file", "12 files". */
-export const count = (number, noun = 'file') => `${number} ${noun}${number === 1 ? '' : 's'}`;
+/** Return the number alone of `size` in the unit that suits `whole`: the "3.4" of "3.4 of 8.1 MB". */
+export const part = (size, whole) => amount(size, unitOf(whole));
+
+function unitOf(size) {
+  return size < 1024 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(size) / 10));
+}
+
+function amount(size, unit) {
+  const value = size / 1024 ** unit;
+  const maximumFractionDigits = unit > 1 && value < 100 ? 1 : 0;
+  return value.toLocaleString(locale, { maximumFractionDigits });
+}
 
 /** Return a moment as "today, 10:04", "yesterday, 18:20" or "3 Mar 2025, 10:04". */
-export function when(time, present = new Date()) {
-  const days = Math.round((new Date(present).setHours(0, 0, 0, 0) - new Date(time).setHours(0, 0, 0, 0)) / 86_400_000);
-  return `${['today', 'yesterday'][days] ?? DAY.format(time)}, ${CLOCK.format(time)}`;
+export function when(moment, present = new Date()) {
+  const time = CLOCK.format(moment);
+  const days = Math.round((midnight(present) - midnight(moment)) / DAY_LENGTH);
+  if (days === 0) return say('today_at', { time });
+  if (days === 1) return say('yesterday_at', { time });
+  return say('date_at', { date: DAY.format(moment), time });
 }
+
+const midnight = (moment) => new Date(moment).setHours(0, 0, 0, 0);
 
 /** Return how long ago something was: "just now", "2 minutes ago". */
 export function ago(milliseconds) {
   const minutes = Math.floor(milliseconds / 60_000);
-  const told = minutes < 60 ? count(minutes, 'minute') : count(Math.floor(minutes / 60), 'hour');
-  return minutes < 1 ? 'just now' : `${told} ago`;
+  if (minutes < 1) return say('just_now');
+  return minutes < 60 ? AGO.format(-minutes, 'minute') : AGO.format(-Math.floor(minutes / 60), 'hour');
 }
 
 /** Return a name as it may be shown: whole, with every mark that turns or hides text made visible. */

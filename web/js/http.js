@@ -16,10 +16,14 @@ export class ApiError extends Error {
 }
 
 /** There was no answer, or none of ours. */
-export class NetworkTrouble extends Error { code = 'network'; }
+export class NetworkTrouble extends Error {
+  code = 'network';
+}
 
 /** An upload did not move for too long. */
-export class Stalled extends NetworkTrouble { code = 'stall'; }
+export class Stalled extends NetworkTrouble {
+  code = 'stall';
+}
 
 /** Return the session's CSRF token as it is now; it changes with every sign-in and refresh, in all tabs at once. */
 export function csrfToken() {
@@ -28,7 +32,9 @@ export function csrfToken() {
 }
 
 /** Keep the token of an answer where no cookie can be read. */
-export function keepCsrfToken(token) { if (FOREIGN) localStorage.setItem('csrf_token', token); }
+export function keepCsrfToken(token) {
+  if (FOREIGN) localStorage.setItem('csrf_token', token);
+}
 
 /** Return the body of a good answer; raise ApiError for a refusal, NetworkTrouble for a page that is not ours. */
 export function judge(status, body, retryAfter) {
@@ -46,7 +52,11 @@ export async function request(path, { method = 'GET', json, timeout = TIMING.req
   try {
     const options = { method, headers, credentials: 'include', signal: AbortSignal.timeout(timeout) };
     const answer = await fetch(API + path, { ...options, body: json && JSON.stringify(json) });
-    const body = judge(answer.status, await answer.json().catch(() => null), answer.headers.get('Retry-After'));
+    const body = judge(
+      answer.status,
+      await answer.json().catch(() => null),
+      answer.headers.get('Retry-After'),
+    );
     if (body.csrfToken && token === csrfToken()) keepCsrfToken(body.csrfToken); // no other tab was quicker
     return body;
   } catch (error) {

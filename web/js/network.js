@@ -4,7 +4,9 @@ import { TIMING } from './config.js';
 /** Knows `up`; emits `change`. `probe()` resolves to the status of an answer, or 0 when there is none. */
 export class Network extends EventTarget {
   up = true;
-  #flight = null; #timer = 0; #failures = 0;
+  #flight = null;
+  #timer = 0;
+  #failures = 0;
 
   constructor({ probe, timing = TIMING }) {
     super();
@@ -13,7 +15,11 @@ export class Network extends EventTarget {
 
   /** Ask once, however many want to know, and return the status; a lost connection is asked for again and again. */
   check() {
-    this.#flight ??= this.probe().then((status) => this.note(status)).finally(() => { this.#flight = null; });
+    this.#flight ??= this.probe()
+      .then((status) => this.note(status))
+      .finally(() => {
+        this.#flight = null;
+      });
     return this.#flight;
   }
 
@@ -26,12 +32,17 @@ export class Network extends EventTarget {
 
   /** Note the status of any answer, or 0 for none. */
   note(status) {
-    const [{ probes }, before] = [this.timing, this.up];
+    const before = this.up;
     clearTimeout(this.#timer);
     this.up = status !== 0;
-    if (!this.up) this.#timer = setTimeout(() => this.check(), probes[Math.min(this.#failures, probes.length - 1)]);
+    if (!this.up) this.#timer = setTimeout(() => this.check(), this.#untilProbe());
     this.#failures = this.up ? 0 : this.#failures + 1;
     if (this.up !== before) this.dispatchEvent(new Event('change'));
     return status;
+  }
+
+  #untilProbe() {
+    const { probes } = this.timing;
+    return probes[Math.min(this.#failures, probes.length - 1)];
   }
 }

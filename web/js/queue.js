@@ -1,33 +1,19 @@
 // The files on their way. Each row is PENDING, UPLOADING, SUCCESS, FAILED or CANCELLED; three upload at once.
+import { pause } from './clock.js';
 import { TIMING } from './config.js';
 import { deliver } from './delivery.js';
+import { advance, canRetry, isActive, isUploading, newItem } from './item.js';
 import { SignedOut } from './session.js';
-import { typeOf, validate } from './validate.js';
+import { validate } from './validate.js';
 
 const WORKERS = 3; // uploads in flight at once
 const AT_ONCE = 50; // files looked into before the page draws breath: each is opened
-const NEXT = {
-  PENDING: ['UPLOADING', 'CANCELLED'],
-  UPLOADING: ['SUCCESS', 'FAILED', 'CANCELLED', 'PENDING'],
-  FAILED: ['PENDING'], CANCELLED: ['PENDING'], SUCCESS: [],
-};
-
-const isUploading = ({ status }) => status === 'UPLOADING';
-
-/** Tell whether a row waits or is on its way. */
-export const isActive = (item) => item.status === 'PENDING' || isUploading(item);
-
-/** Tell whether a row failed and can be tried again: not what was refused unsent, nor a file that is gone. */
-export const hasFailed = ({ status, refusal, error }) => status === 'FAILED' && !refusal && error.code !== 'changed';
-
-/** Tell whether a row can be tried again. */
-export const canRetry = (item) => item.status === 'CANCELLED' || hasFailed(item);
-
 /** Knows `items` by id. Emits `add` {items, duplicates}, `change` {item}, `remove` {ids}, `stored` {file}, and
  * `unsure` when a cancelled upload may have arrived. `send`, `session`, `network` and `timing` can be fakes. */
 export class UploadQueue extends EventTarget {
   items = new Map();
-  #turn = 0; #adding = Promise.resolve();
+  #turn = 0;
+  #adding = Promise.resolve();
 
   constructor({ send, session, network, limits, timing = TIMING }) {
     super();
@@ -70,37 +56,36 @@ export class UploadQueue extends EventTarget {
   }
 
   /** Return the rows of which `holds` is true. */
-  all(holds = () => true) { return [...this.items.values()].filter(holds); }
+  all(holds = () => true) {
+    return [...this.items.values()].filter(holds);
+  }
 
   async #add(candidates) {
     const { session, limits } = this.tools;
     const { user } = session;
     const seen = new Set(this.all(isActive).map((item) => item.print));
-    const [items, duplicates] = [[], []];
+    const items = [];
+    const duplicates = [];
     const check = async ({ file, folder }) => {
-      const item = this.#item(file);
-      if (seen.has(item.print)) return duplicates.push(file.name);
+      const item = newItem(file, limits);
+      if (seen.has(item.print)) {
+        duplicates.push(file.name);
+        return;
+      }
       seen.add(item.print);
       items.push(item);
+      item.turn = ++this.#turn;
       item.refusal = folder ? 'folder' : await validate(file, limits);
       item.status = item.refusal ? 'FAILED' : 'PENDING';
     };
     for (let at = 0; at < candidates.length; at += AT_ONCE) {
       await Promise.all(candidates.slice(at, at + AT_ONCE).map(check));
-      await new Promise((wake) => { setTimeout(wake); });
+      await pause(0);
     }
     if (session.user?.id !== user?.id) return;
     for (const item of items) this.items.set(item.id, item);
     this.#emit('add', { items, duplicates });
     this.#pump();
-  }
-
-  /** Return a new row; reading the size pins the file as it is now. */
-  #item(file) {
-    const { mimetype } = typeOf(file.name, this.tools.limits) ?? {};
-    const print = `${file.size}/${file.lastModified}/${file.name}`;
-    const facts = { id: newId(), file, print, name: file.name.normalize('NFC'), size: file.size, mimetype };
-    return { ...facts, turn: ++this.#turn, phase: '', loaded: 0, sent: false, error: null, retryAt: 0, run: null };
   }
 
   #pump() {
@@ -148,14 +133,11 @@ export class UploadQueue extends EventTarget {
   }
 
   #to(item, status) {
-    if (!NEXT[item.status].includes(status)) throw new Error(`${item.status} cannot become ${status}.`);
-    Object.assign(item, { status, phase: '', loaded: 0 });
+    advance(item, status);
     this.#emit('change', { item });
   }
 
-  #emit(type, detail = {}) { this.dispatchEvent(new CustomEvent(type, { detail })); }
+  #emit(type, detail = {}) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
 }
-
-/** Return 128 random bits in hex; `crypto.randomUUID` is missing on plain http. */
-const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), twoDigits).join('');
-const twoDigits = (byte) => byte.toString(16).padStart(2, '0');

@@ -1,22 +1,26 @@
 // Who is signed in, and one refresh at a time: in this tab by one promise, across tabs by a Web Lock or the cookie.
+import { pause } from './clock.js';
 import { TIMING } from './config.js';
-import { ApiError, FOREIGN, NetworkTrouble, csrfToken, keepCsrfToken, request } from './http.js';
-
-const NO_COOKIE = 'The browser keeps no cookie of this server. Open this page at the address in its PUBLIC_URL.';
+import { ApiError, csrfToken, FOREIGN, keepCsrfToken, NetworkTrouble, request } from './http.js';
 
 /** Nobody is signed in, or somebody else than before; the page asks for the password. */
 export class SignedOut extends Error {}
 
 /** Ask whose session this is; the server's cheapest answer, and so the network's probe too. */
-export const verifyStatus = () => request('/api/auth/verify-status', { method: 'POST', timeout: TIMING.probe });
+export const verifyStatus = () =>
+  request('/api/auth/verify-status', { method: 'POST', timeout: TIMING.probe });
 
 /** Knows `state` (unknown, active, out), `user`, and in `reason` why it ended (ended, left, other). Emits `change`,
  * `needed` when something cannot go on without a session, and `user` before another account takes over. The CSRF token
  * names the generation: it changes with every refresh, for all tabs. */
 export class Session extends EventTarget {
-  state = 'unknown'; user = null; reason = '';
+  state = 'unknown';
+  user = null;
+  reason = '';
   #known = ''; // the generation that is known to be this user's
-  #expires = 0; #identifying = null; #refreshing = null;
+  #expires = 0;
+  #identifying = null;
+  #refreshing = null;
 
   constructor({ channel, timing = TIMING }) {
     super();
@@ -24,7 +28,9 @@ export class Session extends EventTarget {
     channel.addEventListener('message', ({ data }) => this.#hear(data));
   }
 
-  get active() { return this.state === 'active'; }
+  get active() {
+    return this.state === 'active';
+  }
 
   /** Find out who is signed in, if anybody; raise NetworkTrouble. */
   async check() {
@@ -45,7 +51,9 @@ export class Session extends EventTarget {
   }
 
   /** Ask the server before the next request: it may have ended the session. */
-  distrust() { this.#known = ''; }
+  distrust() {
+    this.#known = '';
+  }
 
   /** Run `send` in a fresh session, and once more after a 401 and a refresh. */
   async authorised(send) {
@@ -64,7 +72,7 @@ export class Session extends EventTarget {
   /** Sign in; another account than before empties the stores first. Raises ApiError, NetworkTrouble. */
   async signIn(email, password) {
     const body = await request('/api/auth/login', { method: 'POST', json: { email, password } });
-    if (!csrfToken()) throw new ApiError(0, { message: NO_COOKIE });
+    if (!csrfToken()) throw new ApiError(0, { error: 'no_cookie' });
     if (this.user && this.user.id !== body.user.id) this.dispatchEvent(new Event('user'));
     this.#activate(body.user, body);
     this.channel.postMessage({ type: 'signed-in', user: body.user });
@@ -79,9 +87,16 @@ export class Session extends EventTarget {
   }
 
   /** Let the sign-in page be shown instead of asking for this user's password. */
-  forget() { this.#end('left', null); }
+  forget() {
+    this.#end('left', null);
+  }
 
-  #identify() { return (this.#identifying ??= this.#ask().finally(() => { this.#identifying = null; })); }
+  #identify() {
+    this.#identifying ??= this.#ask().finally(() => {
+      this.#identifying = null;
+    });
+    return this.#identifying;
+  }
 
   async #ask() {
     const seen = csrfToken();
@@ -98,7 +113,8 @@ export class Session extends EventTarget {
   }
 
   #activate(user, body) {
-    [this.#known, this.#expires] = [body.csrfToken, Date.now() + body.expiresIn * 1000];
+    this.#known = body.csrfToken;
+    this.#expires = Date.now() + body.expiresIn * 1000;
     if (this.active && this.user.id === user.id) return;
     Object.assign(this, { user, state: 'active', reason: '' });
     this.dispatchEvent(new Event('change'));
@@ -110,7 +126,9 @@ export class Session extends EventTarget {
   }
 
   async #renew(seen) {
-    this.#refreshing ??= this.#locked(() => this.#refresh(seen)).finally(() => { this.#refreshing = null; });
+    this.#refreshing ??= this.#locked(() => this.#refresh(seen)).finally(() => {
+      this.#refreshing = null;
+    });
     if (await this.#refreshing) return;
     if (this.state !== 'out') this.#end('ended');
     throw new SignedOut();
@@ -120,7 +138,10 @@ export class Session extends EventTarget {
   async #locked(refresh) {
     if (!navigator.locks) return refresh(); // plain http in a local network
     let granted = false;
-    const once = () => { granted = true; return refresh(); };
+    const once = () => {
+      granted = true;
+      return refresh();
+    };
     const signal = AbortSignal.timeout(this.timing.lock);
     return navigator.locks.request('session-refresh', { signal }, once).catch((error) => {
       if (granted) throw error;
@@ -139,7 +160,7 @@ export class Session extends EventTarget {
       if (status === 429 || status >= 500) throw new NetworkTrouble();
     }
     const deadline = performance.now() + this.timing.lostRace; // without locks another tab may have won
-    while (performance.now() < deadline && !overtaken()) await new Promise((wake) => { setTimeout(wake, 50); });
+    while (performance.now() < deadline && !overtaken()) await pause(50);
     return overtaken();
   }
 
@@ -150,4 +171,6 @@ export class Session extends EventTarget {
   }
 }
 
-function unlessSignedOut(error) { if (!(error instanceof SignedOut)) throw error; }
+function unlessSignedOut(error) {
+  if (!(error instanceof SignedOut)) throw error;
+}

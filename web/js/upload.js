@@ -1,30 +1,43 @@
 // One file on its way: XMLHttpRequest, because fetch tells nothing of an upload's progress.
 import { API } from './config.js';
-import { NetworkTrouble, Stalled, csrfToken, judge } from './http.js';
+import { csrfToken, judge, NetworkTrouble, Stalled } from './http.js';
 
 /** Send `item` and return the stored file's record; raise ApiError, NetworkTrouble, Stalled or the signal's reason.
  * `onProgress(loaded, sent)` tells the bytes on their way and whether the last one has left. */
 export async function sendFile(item, { signal, onProgress, timing }) {
   const xhr = new XMLHttpRequest();
-  let [moved, sent, watchdog] = [performance.now(), false, 0];
-  xhr.upload.onprogress = xhr.upload.onload = ({ type, loaded }) => {
-    [moved, sent] = [performance.now(), type === 'load'];
+  let moved = performance.now();
+  let sent = false;
+  let watchdog = 0;
+  const onMove = ({ type, loaded }) => {
+    moved = performance.now();
+    sent = type === 'load';
     onProgress(loaded, sent);
   };
+  const isStuck = () => performance.now() - moved > (sent ? timing.finish : timing.stall);
+
+  xhr.upload.onprogress = onMove;
+  xhr.upload.onload = onMove;
   try {
     await new Promise((resolve, reject) => {
+      const abort = () => {
+        xhr.abort();
+        reject(signal.reason);
+      };
+      const watch = () => {
+        if (isStuck()) reject(new Stalled());
+      };
       xhr.onload = resolve;
       xhr.onerror = () => reject(new NetworkTrouble());
-      signal.addEventListener('abort', () => { xhr.abort(); reject(signal.reason); }, { once: true });
-      watchdog = setInterval(() => {
-        if (performance.now() - moved > (sent ? timing.finish : timing.stall)) reject(new Stalled());
-      }, timing.watch);
+      signal.addEventListener('abort', abort, { once: true });
+      watchdog = setInterval(watch, timing.watch);
       start(xhr, item);
     });
     return judge(xhr.status, xhr.response, xhr.getResponseHeader('Retry-After')).files?.[0];
   } finally {
     clearInterval(watchdog);
-    xhr.upload.onprogress = xhr.upload.onload = null;
+    xhr.upload.onprogress = null;
+    xhr.upload.onload = null;
     xhr.abort();
   }
 }

@@ -18,8 +18,18 @@ export async function validate(file, limits) {
   if (!type) return 'type';
   if (file.size > limits.maxFileBytes) return 'size';
   if (file.size === 0) return 'empty';
-  const head = await file.slice(0, 1024).arrayBuffer().catch(() => null);
-  if (!head) return 'changed';
-  const fits = SNIFF[type.extension]?.(String.fromCharCode(...new Uint8Array(head))) ?? true;
+  const head = await beginning(file);
+  if (head === null) return 'changed';
+  const fits = SNIFF[type.extension]?.(head) ?? true;
   return fits ? '' : 'content';
+}
+
+/** Return the file's first bytes as a string of one letter a byte, or null when it cannot be read. */
+async function beginning(file) {
+  try {
+    const bytes = await file.slice(0, 1024).arrayBuffer();
+    return String.fromCharCode(...new Uint8Array(bytes));
+  } catch {
+    return null;
+  }
 }

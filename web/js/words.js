@@ -1,39 +1,50 @@
-// What is said when a file is refused or an upload fails: one sentence for each reason.
-import { bytes, count } from './format.js';
+// What the page says, in the reader's language. The sentences lie in words/<language>.js, one module a language.
 
-const OR = new Intl.ListFormat('en-GB', { type: 'disjunction' });
+const LANGUAGES = {
+  en: () => import('./words/en.js'),
+  de: () => import('./words/de.js'),
+};
+const FALLBACK = 'en-GB';
+const languageOf = (tag) => tag.split('-')[0].toLowerCase();
 
-/** Return the accepted types as people say them: "PDF, DOCX or TXT". */
-export const typesText = ({ types }) => OR.format(types.map((type) => type.extension.slice(1).toUpperCase()));
+/** The reader's first language that the page speaks, with its region: `de-AT`. It writes numbers and dates too. */
+export const locale = navigator.languages.find((tag) => languageOf(tag) in LANGUAGES) ?? FALLBACK;
 
-/** Return why a file was not added, or cannot be sent any more; `code` is `validate`'s. */
-export function refusalText(code, limits, size = 0) {
-  const limit = bytes(limits.maxFileBytes);
-  const actual = bytes(size) === limit ? 'slightly larger' : bytes(size);
-  return {
-    type: `The file must be a ${typesText(limits)}.`,
-    size: `The file must be ${limit} or smaller. This one is ${actual}.`,
-    empty: 'The file is empty.',
-    content: "The file's content doesn't match its name.",
-    folder: "Folders can't be added. Open the folder and choose the files in it.",
-    changed: 'The file was moved or changed after you added it. Choose it again.',
-  }[code];
+const { default: words } = await LANGUAGES[languageOf(locale)]();
+const plurals = new Intl.PluralRules(locale);
+const numbers = new Intl.NumberFormat(locale);
+const alternatives = new Intl.ListFormat(locale, { type: 'disjunction' });
+
+/** Return the sentence `key` with its `{placeholders}` filled; `count` chooses among its plural forms. */
+export function say(key, values = {}) {
+  const entry = words[key];
+  const text = typeof entry === 'string' ? entry : entry[plurals.select(values.count)];
+  return text.replace(/\{(\w+)\}/g, (_, name) => written(values[name]));
 }
 
-/** Return why a request failed, and that it is tried again in `retryIn` seconds; `error` may be any that one raises. */
-export function failureText(error, limits, retryIn = 0) {
-  const reason = failure(error, limits);
-  if (retryIn) return `${reason} Trying again in ${count(retryIn, 'second')}.`;
-  return error.status >= 500 && error.status !== 507 ? `${reason} Try again.` : reason;
+/** Return a sentence as texts and nodes, with `nodes` in the places of its placeholders. */
+export function phrase(key, nodes) {
+  return words[key].split(/\{(\w+)\}/).map((piece) => nodes[piece] ?? piece);
 }
 
-function failure({ status, code, told }, limits) {
-  if (code === 'changed') return refusalText('changed', limits);
-  if (code === 'stall') return 'The upload stopped moving.';
-  if (status === undefined) return 'The connection was interrupted.';
-  if (status === 413) return `The server's limit is ${bytes(limits.maxFileBytes)}.`;
-  if (status === 429) return 'Too many uploads at once.';
-  if (status === 507) return told || 'Your storage is full.';
-  if (status >= 500) return 'The server had a problem.';
-  return told || refusalText('type', limits);
+/** Return alternatives as people say them: "PDF, DOCX or TXT". */
+export const either = (names) => alternatives.format(names);
+
+/** Write the page's own sentences where the HTML names them: `data-say` a text, `data-say-label` a name. */
+export function translate() {
+  document.documentElement.lang = locale;
+  document.documentElement.dir = words.direction;
+  const templates = [...document.querySelectorAll('template')].map(({ content }) => content);
+  for (const root of [document, ...templates]) {
+    for (const element of root.querySelectorAll('[data-say]')) {
+      element.textContent = say(element.dataset.say);
+    }
+    for (const element of root.querySelectorAll('[data-say-label]')) {
+      element.ariaLabel = say(element.dataset.sayLabel);
+    }
+  }
+}
+
+function written(value) {
+  return typeof value === 'number' ? numbers.format(value) : value;
 }

@@ -2,27 +2,46 @@
 import { TIMING } from '../config.js';
 import { $ } from './dom.js';
 
-/** Return a function that says a text: every urgent one, of the others the latest once the window has the focus. */
-function voice(element, urgent) {
-  let [next, spoken, timer, clearing] = ['', -Infinity, 0, 0];
-  const speak = () => {
-    element.textContent = next;
-    [next, spoken] = ['', performance.now()];
-    clearTimeout(clearing); // an emptied voice can say the same again
-    clearing = setTimeout(() => { element.textContent = ''; }, TIMING.speakClear);
-  };
-  const wait = (least) => {
-    clearTimeout(timer);
-    timer = setTimeout(speak, Math.max(least, spoken + TIMING.speakGap - performance.now()));
-  };
-  addEventListener('focus', () => { if (next) wait(TIMING.speakAfterFocus); });
-  return (text) => {
-    next = urgent && next ? `${next} ${text}` : text;
-    if (urgent || document.hasFocus()) wait(0);
-  };
+/** One live region. It says every urgent text, of the others the latest, once the window has the focus. */
+class Voice {
+  #next = '';
+  #spokenAt = -Infinity;
+  #timer = 0;
+  #clearing = 0;
+
+  constructor(element, urgent) {
+    this.element = element;
+    this.urgent = urgent;
+    addEventListener('focus', () => {
+      if (this.#next) this.#wait(TIMING.speakAfterFocus);
+    });
+  }
+
+  say(text) {
+    this.#next = this.urgent && this.#next ? `${this.#next} ${text}` : text;
+    if (this.urgent || document.hasFocus()) this.#wait(0);
+  }
+
+  #wait(least) {
+    const gap = this.#spokenAt + TIMING.speakGap - performance.now();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#speak(), Math.max(least, gap));
+  }
+
+  #speak() {
+    this.element.textContent = this.#next;
+    this.#next = '';
+    this.#spokenAt = performance.now();
+    clearTimeout(this.#clearing); // an emptied region can say the same again
+    this.#clearing = setTimeout(() => this.element.replaceChildren(), TIMING.speakClear);
+  }
 }
 
-const [polite, urgent] = [voice($('announcer-status'), false), voice($('announcer-alert'), true)];
+const polite = new Voice($('announcer-status'), false);
+const urgent = new Voice($('announcer-alert'), true);
 
 /** Say `text`. An alert waits for nothing and is never dropped. */
-export const announce = (text, { alert = false } = {}) => (alert ? urgent : polite)(text);
+export function announce(text, { alert = false } = {}) {
+  const voice = alert ? urgent : polite;
+  voice.say(text);
+}

@@ -10,16 +10,26 @@ export const clone = (id) => $(id).content.firstElementChild.cloneNode(true);
 /** Return a function that runs `act` once, a frame after the first of many calls. */
 export function soon(act) {
   let timer = 0;
-  return () => { timer ||= setTimeout(() => { timer = 0; act(); }, TIMING.frame); };
+  const run = () => {
+    timer = 0;
+    act();
+  };
+  return () => {
+    if (!timer) timer = setTimeout(run, TIMING.frame);
+  };
 }
 
 /** Ask before something is lost; only `yes`, the name of the deed, means yes. `title` is texts and nodes. */
 export function ask({ title, text, yes }) {
   const dialog = $('confirm');
   $('confirm-h').replaceChildren(...title);
-  [$('confirm-text').textContent, $('confirm-yes').textContent, dialog.returnValue] = [text, yes, ''];
+  $('confirm-text').textContent = text;
+  $('confirm-yes').textContent = yes;
+  dialog.returnValue = '';
   dialog.showModal();
-  return new Promise((resolve) => { // the last question's `close` may come only now
-    dialog.onclose = () => dialog.open || resolve(dialog.returnValue === 'yes');
+  return new Promise((resolve) => {
+    dialog.onclose = () => {
+      if (!dialog.open) resolve(dialog.returnValue === 'yes'); // else it is the last question's, come late
+    };
   });
 }

@@ -1,46 +1,71 @@
 // What is said of the queue: aloud, and in the window's title.
 import { TIMING } from '../config.js';
-import { count, shown } from '../format.js';
-import { isActive } from '../queue.js';
-import { failureText } from '../words.js';
+import { shown } from '../format.js';
+import { isActive } from '../item.js';
+import { failureText } from '../reasons.js';
+import { say } from '../words.js';
 import { announce } from './announcer.js';
 import { soon } from './dom.js';
 
-/** Tell what happens in `queue`; `onTitle(prefix)` gets "(3/12) Uploading – " while files are on their way. */
+/** Tell what happens in `queue`; `onTitle(decorate)` gets what makes "(3/12) Uploading – Documents" of the title. */
 export function mountNews(queue, limits, onTitle) {
   const batch = new Set(); // what came in since the queue was last idle
-  let [quarter, failedAt] = [0, -Infinity];
+  let quarter = 0;
+  let failedAt = -Infinity;
+
+  function tellProgress(items, active) {
+    const reached = quarterOf(items, active);
+    const done = items.length - active.length;
+    onTitle((title) => say('title_uploading', { done, count: items.length, title }));
+    if (reached > quarter) announce(say('percent_uploaded', { percent: reached * 25 }));
+    quarter = Math.max(quarter, reached);
+  }
+
+  function tellEnd(items) {
+    onTitle((title) => title);
+    if (items.length) announce(sum(items));
+    quarter = 0;
+    batch.clear();
+  }
 
   const tell = soon(() => {
     const items = [...batch].filter(({ id }) => queue.items.has(id));
     const active = items.filter(isActive);
-    const reached = quarterOf(items, active);
-    onTitle(active.length ? `(${items.length - active.length}/${items.length}) Uploading – ` : '');
-    if (active.length && reached > quarter) announce(`${reached * 25} % uploaded`);
-    quarter = active.length ? Math.max(quarter, reached) : 0;
-    if (active.length) return;
-    if (items.length) announce(sum(items));
-    batch.clear();
+    if (active.length) tellProgress(items, active);
+    else tellEnd(items);
   });
 
   queue.addEventListener('add', ({ detail: { items, duplicates } }) => {
     const fresh = items.filter((item) => !item.refusal);
-    const refused = items.length - fresh.length;
-    const added = items.length && `${count(fresh.length)} added${refused ? `, ${refused} refused` : ''}`;
-    const known = duplicates.length === 1 ? `${shown(duplicates[0])} is` : `${count(duplicates.length)} are`;
-    announce([added, duplicates.length && `${known} already in the list`].filter(Boolean).join('. '));
+    const texts = [addedText(fresh.length, items.length - fresh.length), duplicatesText(duplicates)];
+    announce(texts.filter(Boolean).join('. '));
     for (const item of fresh) batch.add(item);
     tell();
   });
   queue.addEventListener('change', ({ detail: { item } }) => {
     if (isActive(item)) batch.add(item); // a retry
-    const failed = item.status === 'FAILED';
-    const news = failed && performance.now() - failedAt > TIMING.burst;
-    if (news) announce(`1 file failed: ${shown(item.name)}. ${failureText(item.error, limits)}`, { alert: true });
-    if (failed) failedAt = performance.now();
+    if (item.status === 'FAILED') tellFailure(item);
     tell();
   });
   queue.addEventListener('remove', tell);
+
+  function tellFailure({ name, error }) {
+    const news = performance.now() - failedAt > TIMING.burst;
+    const reason = failureText(error, limits, name);
+    if (news) announce(say('first_failure', { name: shown(name), reason }), { alert: true });
+    failedAt = performance.now();
+  }
+}
+
+function addedText(count, refused) {
+  if (!count && !refused) return '';
+  return refused ? say('added_some', { count, refused }) : say('added', { count });
+}
+
+function duplicatesText(names) {
+  if (!names.length) return '';
+  if (names.length > 1) return say('already_listed_many', { count: names.length });
+  return say('already_listed', { name: shown(names[0]) });
 }
 
 function quarterOf(items, active) {
@@ -50,7 +75,11 @@ function quarterOf(items, active) {
 }
 
 function sum(items) {
-  const many = (status) => items.filter((item) => item.status === status).length;
-  const [done, failed, gone] = ['SUCCESS', 'FAILED', 'CANCELLED'].map(many);
-  return `${count(done)} uploaded${failed ? `, ${failed} failed` : ''}${gone ? `, ${gone} cancelled` : ''}`;
+  const having = (status) => items.filter((item) => item.status === status).length;
+  const failed = having('FAILED');
+  const cancelled = having('CANCELLED');
+  const parts = [say('files_uploaded', { count: having('SUCCESS') })];
+  if (failed) parts.push(say('files_failed', { failed }));
+  if (cancelled) parts.push(say('files_cancelled', { cancelled }));
+  return parts.join(', ');
 }

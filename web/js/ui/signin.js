@@ -1,38 +1,55 @@
 // The sign-in form: one, on its page at first and in a dialog when a session ends.
+import { say } from '../words.js';
 import { $ } from './dom.js';
 
 /** Let the form sign in; `session` announces the success. */
 export function mountSignIn(session) {
-  const [form, email, password, show] = ['sign-in', 'email', 'password', 'show-password'].map($);
+  const form = $('sign-in');
   const button = form.querySelector('[type=submit]');
 
-  function complain(text, ...fields) {
-    $('sign-in-error').textContent = text;
-    for (const field of [email, password]) field.ariaInvalid = String(fields.includes(field));
-    fields[0]?.focus();
-  }
-
-  function reveal(visible) {
-    password.type = visible ? 'text' : 'password';
-    show.ariaPressed = String(visible);
-  }
-
-  show.addEventListener('click', () => reveal(password.type === 'password'));
+  $('show-password').addEventListener('click', () => reveal($('password').type === 'password'));
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     if (button.ariaBusy === 'true') return;
-    const empty = [email, password].filter((field) => !field.value.trim());
-    if (empty.length) return complain('Enter your e-mail and your password.', ...empty);
     button.ariaBusy = 'true';
-    try {
-      await session.signIn(email.value.trim(), password.value);
-      complain('');
-      form.reset();
-      reveal(false);
-    } catch (error) {
-      const reason = error.told || "The server can't be reached. Check your connection and try again.";
-      complain(reason, ...(error.status === 401 ? [password, email] : []));
-    }
+    await submit(session);
     button.ariaBusy = 'false';
   });
+}
+
+async function submit(session) {
+  const fields = [$('email'), $('password')];
+  const empty = fields.filter((field) => !field.value.trim());
+  if (empty.length) {
+    complain(say('sign_in_incomplete'), ...empty);
+    return;
+  }
+  try {
+    await session.signIn($('email').value.trim(), $('password').value);
+    complain('');
+    $('sign-in').reset();
+    reveal(false);
+  } catch (error) {
+    const wrong = error.code === 'invalid_credentials' ? [$('password'), $('email')] : [];
+    complain(reasonOf(error), ...wrong);
+  }
+}
+
+function reasonOf({ code, told, retryAfter }) {
+  if (code === 'invalid_credentials') return say('sign_in_wrong');
+  if (code === 'no_cookie') return say('sign_in_no_cookie');
+  if (code === 'too_many_requests') return say('sign_in_throttled', { count: retryAfter });
+  return told || say('unreachable_now');
+}
+
+/** Show what is wrong, mark the fields it is about, and put the focus on the first of them. */
+function complain(text, ...wrong) {
+  $('sign-in-error').textContent = text;
+  for (const field of [$('email'), $('password')]) field.ariaInvalid = String(wrong.includes(field));
+  wrong[0]?.focus();
+}
+
+function reveal(visible) {
+  $('password').type = visible ? 'text' : 'password';
+  $('show-password').ariaPressed = String(visible);
 }

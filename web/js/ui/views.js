@@ -1,26 +1,27 @@
 // What the page shows: the sign-in page or the app, the dialog and the banner over it, and the title.
-import { count } from '../format.js';
-import { isActive } from '../queue.js';
+import { isActive } from '../item.js';
+import { say } from '../words.js';
 import { announce } from './announcer.js';
 import { $, ask } from './dom.js';
 
-const WHY = {
-  ended: () => 'Your session has ended. Sign in to continue.',
-  left: () => 'You have signed out in another tab. Sign in to continue.',
-  other: ({ email }) => `Somebody else has signed in in another tab. Sign in as ${email} to continue.`,
-};
-
-/** Show what `session` and `network` say; return the setter of the title's prefix. */
-export function mountViews({ session, network, queue }) {
+/** Show what `session` and `network` say; return the setter of the title, a function of the page's own. */
+export function mountViews({ session, network, queue, limits }) {
   const dialog = $('sign-in-again');
-  let [view, prefix, said] = ['', '', ''];
-  const title = () => { document.title = `${prefix}${view === 'sign-in-view' ? 'Sign in – ' : ''}Documents`; };
+  let view = '';
+  let bannerSaid = '';
+  let decorate = (title) => title;
+
   const inPlace = () => session.state === 'out' && session.user !== null;
 
+  function title() {
+    const name = limits.instanceName;
+    document.title = view === 'sign-in-view' ? say('sign_in_title', { name }) : decorate(name);
+  }
+
   function why() {
+    const reason = say(`session_${session.reason}`, { email: session.user.email });
     const waiting = queue.all(isActive).length;
-    const files = waiting ? ` ${count(waiting)} ${waiting === 1 ? 'is' : 'are'} waiting.` : '';
-    return WHY[session.reason](session.user) + files;
+    return waiting ? `${reason} ${say('files_waiting', { count: waiting })}` : reason;
   }
 
   function askAgain() {
@@ -33,42 +34,63 @@ export function mountViews({ session, network, queue }) {
     $('password').focus();
   }
 
+  function bannerText() {
+    if (!network.up) return say(navigator.onLine ? 'unreachable' : 'offline');
+    return inPlace() ? why() : '';
+  }
+
   function banner() {
-    const lost = navigator.onLine ? "The server can't be reached." : "You're offline.";
-    const text = !network.up ? `${lost} Uploads will continue when the connection is back.` : inPlace() ? why() : '';
-    if (text && text !== said) announce(text, { alert: true });
+    const text = bannerText();
+    if (text && text !== bannerSaid) announce(text, { alert: true });
     if (!text && document.activeElement === $('banner-action')) $('choose').focus();
+    bannerSaid = text;
     $('banner').hidden = !text;
-    said = $('banner-text').textContent = text;
-    $('banner-action').textContent = network.up ? 'Sign in' : 'Try now';
+    $('banner-text').textContent = text;
+    $('banner-action').textContent = say(network.up ? 'sign_in' : 'try_now');
+  }
+
+  function nextView() {
+    if (session.state === 'out' && !session.user) return 'sign-in-view';
+    return session.state === 'unknown' && network.up ? view : 'app-view';
   }
 
   function show() {
-    const page = session.state === 'out' && !session.user;
-    const next = page ? 'sign-in-view' : session.state === 'unknown' && network.up ? view : 'app-view';
+    const next = nextView();
     if (!inPlace()) dialog.close();
-    if (page) $('sign-in-card').append($('sign-in'));
+    if (next === 'sign-in-view') $('sign-in-card').append($('sign-in'));
     for (const id of ['sign-in-view', 'app-view']) $(id).hidden = id !== next;
     $('account').hidden = !session.user;
     $('who').textContent = session.user?.email ?? '';
     banner();
-    if (view && next !== view) $(next).querySelector('h1').focus();
+    if (next !== view) focusOn(next, view === '');
     view = next;
     title();
   }
 
-  session.addEventListener('change', () => { show(); askAgain(); });
+  session.addEventListener('change', () => {
+    show();
+    askAgain();
+  });
   session.addEventListener('needed', askAgain);
   network.addEventListener('change', show);
   $('banner-action').addEventListener('click', () => (network.up ? askAgain() : network.check()));
   $('sign-out').addEventListener('click', () => signOut(session, queue));
-  return (text) => { prefix = text; title(); };
+  return (decoration) => {
+    decorate = decoration;
+    title();
+  };
+}
+
+/** A new view has the focus on its heading; at the start only the sign-in page takes it, for its first field. */
+function focusOn(view, atStart) {
+  if (!atStart) $(view).querySelector('h1').focus();
+  else if (view === 'sign-in-view') $('email').focus();
 }
 
 async function signOut(session, queue) {
   const waiting = queue.all(isActive).length;
-  const text = `${count(waiting)} ${waiting === 1 ? 'has' : 'have'} not been uploaded yet and will be given up.`;
-  if (waiting && !(await ask({ title: ['Sign out?'], text, yes: 'Sign out' }))) return;
+  const text = say('sign_out_loses', { count: waiting });
+  if (waiting && !(await ask({ title: [say('sign_out_question')], text, yes: say('sign_out') }))) return;
   queue.cancel(...queue.all());
-  await session.signOut().catch(() => announce('You are still signed in: the server did not answer.', { alert: true }));
+  await session.signOut().catch(() => announce(say('still_signed_in'), { alert: true }));
 }

@@ -1,0 +1,48 @@
+// Why a file is refused or an upload fails: one sentence for each reason.
+import { bytes } from './format.js';
+import { either, say } from './words.js';
+
+/** Return the accepted types as people say them: "PDF, DOCX or TXT". */
+export function typesText({ types }) {
+  return either(types.map((type) => type.extension.slice(1).toUpperCase()));
+}
+
+/** Return why a file was not added, or cannot be sent any more; `code` is `validate`'s. */
+export function refusalText(code, limits, size = 0) {
+  if (code === 'type') return say('refused_type', { types: typesText(limits) });
+  if (code === 'size') return sizeText(bytes(limits.maxFileBytes), bytes(size));
+  return say(`refused_${code}`);
+}
+
+/** Return why a request failed; `error` may be any that one raises, `name` the file's. */
+export function failureText(error, limits, name = '') {
+  const reason = failure(error, limits, name);
+  const passing = error.status >= 500 && error.status !== 507;
+  return passing ? say('try_again_hint', { reason }) : reason;
+}
+
+/** Return why a request failed, and that it is tried again in `seconds`. */
+export function retryText(error, limits, seconds) {
+  return say('trying_again', { reason: failure(error, limits, ''), count: seconds });
+}
+
+function failure({ status, code, told }, limits, name) {
+  if (code === 'changed') return refusalText('changed', limits);
+  if (code === 'stall') return say('failed_stall');
+  if (status === undefined) return say('failed_network');
+  if (status === 413) return say('failed_limit', { limit: bytes(limits.maxFileBytes) });
+  if (status === 429) return say('failed_throttled');
+  if (status === 507) return say('failed_full');
+  if (status >= 500) return say('failed_server');
+  return told ? withoutName(told, name) : say('failed_request');
+}
+
+/** The server's sentence names the file, as one of several may be the one refused; here the row names it. */
+function withoutName(told, name) {
+  const sentence = told.replace(` of “${name}”`, '').replace(`“${name}”`, 'it');
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+}
+
+function sizeText(limit, size) {
+  return size === limit ? say('refused_size_slightly', { limit }) : say('refused_size', { limit, size });
+}

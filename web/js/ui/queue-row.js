@@ -1,0 +1,61 @@
+// One row of the queue: a file, where it is, and what can be done with it.
+import { TIMING } from '../config.js';
+import { bytes, part, shown } from '../format.js';
+import { canRetry, isActive } from '../item.js';
+import { failureText, refusalText, retryText } from '../reasons.js';
+import { say } from '../words.js';
+import { clone } from './dom.js';
+import { writeName } from './names.js';
+
+const PLAIN = { PENDING: 'waiting', SUCCESS: 'uploaded', CANCELLED: 'cancelled' };
+
+/** Return a new row for `item`; `patchRow` fills in what changes. */
+export function makeRow(item) {
+  const row = clone('row-template');
+  const name = writeName(row, item.name);
+  const meta = row.querySelector('.meta');
+  const bar = row.querySelector('progress');
+  row.dataset.id = item.id;
+  meta.id = `meta-${item.id}`;
+  bar.setAttribute('aria-describedby', meta.id);
+  bar.ariaLabel = say('uploading_name', { name });
+  row.querySelector('.retry').ariaLabel = say('retry_name', { name });
+  return row;
+}
+
+/** Show in `row` what is true of `item` now; `touch(item)` asks to be called again. */
+export function patchRow(row, item, context, touch) {
+  const bar = row.querySelector('progress');
+  row.dataset.status = item.status;
+  row.querySelector('.meta').textContent = describe(item, context);
+  row.querySelector('.retry').hidden = !canRetry(item);
+  row.querySelector('.x').ariaLabel = say(isActive(item) ? 'cancel_name' : 'remove_name', {
+    name: shown(item.name),
+  });
+  bar.hidden = item.status !== 'UPLOADING';
+  if (item.phase === 'finishing') bar.removeAttribute('value');
+  else if (!bar.hidden) bar.value = percent(item);
+  if (item.phase === 'retrying') setTimeout(touch, TIMING.tick, item);
+}
+
+const percent = ({ loaded, size }) => Math.min(99, Math.floor((100 * loaded) / (size || 1))); // 100 is the answer's
+
+function describe(item, { session, network, limits }) {
+  const { status, size, error, refusal, name } = item;
+  if (refusal) return say('not_added', { reason: refusalText(refusal, limits, size) });
+  if (status === 'FAILED') return say('not_uploaded', { reason: failureText(error, limits, name) });
+  if (status === 'PENDING' && !network.up) return say('waiting_connection');
+  if (status === 'PENDING' && !session.active) return say('waiting_sign_in');
+  if (status === 'UPLOADING') return describeUpload(item, limits);
+  return say(PLAIN[status], { size: bytes(size) });
+}
+
+function describeUpload(item, limits) {
+  const { phase, size, error, retryAt } = item;
+  if (phase === 'finishing') return say('checking');
+  if (phase === 'retrying') {
+    return retryText(error, limits, Math.max(1, Math.ceil((retryAt - Date.now()) / 1000)));
+  }
+  const loaded = part(Math.min(item.loaded, size), size);
+  return say('uploading', { percent: percent(item), loaded, size: bytes(size) });
+}
