@@ -74,7 +74,8 @@ class Browser:
 @contextmanager
 def firefox(folder: Path) -> Iterator[Browser]:
     """A Firefox with an empty profile; without one the tests skip, and in CI they fail."""
-    program = installed("firefox-esr") or do_without("Firefox is needed: apt-get install firefox-esr")
+    program = os.environ.get("FIREFOX") or installed("firefox-esr")
+    program = program or do_without("Firefox is needed: apt-get install firefox-esr, or set FIREFOX")
     (folder / "user.js").write_text('user_pref("intl.accept_languages", "en-GB, en");\n')
     port = free_port()
     command = [program, "--headless", "--no-remote", "--profile", str(folder), f"--remote-debugging-port={port}"]
