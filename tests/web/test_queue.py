@@ -65,12 +65,12 @@ def test_B1_states(signed_in: Page, disk, allow):
 
 
 def test_B2_no_false_100(signed_in: Page, disk, site, person: Account):
-    """A file that was sent but not answered is "Finishing…" with a bar that promises nothing."""
+    """A file that was sent but not answered is "Checking…" with a bar that promises nothing."""
     signed_in.evaluate(RECORD)
     with frozen(site):
         choose(signed_in, disk("a.pdf", size=30_000))
         here = row(signed_in, "a.pdf")
-        expect(here.locator(".meta")).to_have_text("Finishing… sent, waiting for the server")
+        expect(here.locator(".meta")).to_have_text("Checking…")
         expect(here).to_have_attribute("data-status", "UPLOADING")
         expect(here.locator("progress")).to_be_visible()
         assert here.locator("progress").get_attribute("value") is None
@@ -139,7 +139,7 @@ def test_B6_cancel_late(signed_in: Page, disk, site, watch: Watch, person: Accou
     before = sum(request.startswith("GET /api/documents") for request in watch.requests)
     with frozen(site):
         choose(signed_in, disk("late.pdf"))
-        expect(row(signed_in, "late.pdf").locator(".meta")).to_contain_text("Finishing…")
+        expect(row(signed_in, "late.pdf").locator(".meta")).to_contain_text("Checking…")
         with signed_in.expect_request("**/api/documents?*") as asked:
             signed_in.get_by_role("button", name="Cancel upload of late.pdf").click()
             expect(row(signed_in, "late.pdf")).to_have_attribute("data-status", "CANCELLED")
