@@ -272,7 +272,7 @@ def test_A14_many_files(signed_in: Page, disk):
         choose(signed_in, *paths)
         expect(rows(signed_in)).to_have_count(1000)
         expect(rows(signed_in, "UPLOADING")).to_have_count(3)
-        expect(signed_in.locator("#queue-summary")).to_have_text("0 of 1000 uploaded")
+        expect(signed_in.locator("#queue-summary")).to_have_text("0 of 1,000 uploaded")
         assert signed_in.evaluate("appended") == [1000]
         assert rows(signed_in).last.evaluate("(row) => getComputedStyle(row).contentVisibility") == "auto"
         if max(longest := signed_in.evaluate("tasks"), default=0) <= 1000 * allowance(0.2):
