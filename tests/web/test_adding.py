@@ -310,7 +310,7 @@ def test_A16_hostile_name(signed_in: Page, disk, person: Account, allow):
     choose(signed_in, disk(hostile))
     expect(rows(signed_in, "SUCCESS")).to_have_count(1)
     expect(row(signed_in, hostile)).to_have_count(1)
-    expect(signed_in.locator("#documents-list .name")).to_have_text(hostile)
+    expect(signed_in.locator("#documents-list .full")).to_have_text(hostile)
     assert signed_in.locator("img").count() == 0
     assert signed_in.title() != "gotcha"
     assert person.names == [hostile]

@@ -126,6 +126,7 @@ export default {
   failed_limit: 'Der Server nimmt höchstens {limit} an.',
   failed_throttled: 'Zu viele Dateien auf einmal.',
   failed_full: 'Ihr Speicherplatz ist voll.',
+  failed_disk: 'Die Festplatte des Servers ist voll.',
   failed_server: 'Der Server hatte ein Problem.',
   failed_request: 'Der Server hat die Datei abgelehnt.',
   try_again_hint: '{reason} Versuchen Sie es noch einmal.',

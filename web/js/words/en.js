@@ -117,6 +117,7 @@ export default {
   failed_limit: "The server's limit is {limit}.",
   failed_throttled: 'Too many uploads at once.',
   failed_full: 'Your storage is full.',
+  failed_disk: "The server's disk is full.",
   failed_server: 'The server had a problem.',
   failed_request: 'The server refused the file.',
   try_again_hint: '{reason} Try again.',
