@@ -209,7 +209,7 @@ def test_many_rows(signed_in: Page, person: Account) -> None:
         signed_in.keyboard.press("End")
         expect(row(signed_in, "f99.pdf")).to_be_in_viewport()
         signed_in.keyboard.press("Home")
-        expect(row(signed_in, "f00.pdf")).to_be_in_viewport()
+        expect(queue).to_have_js_property("scrollTop", 0)  # it glides there
         check(signed_in)
         signed_in.get_by_role("button", name="Cancel all").click()
         signed_in.get_by_role("button", name="Stop uploading").click()
