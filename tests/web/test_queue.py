@@ -39,7 +39,7 @@ def values(page: Page) -> list[float]:
 
 
 def test_B1_states(signed_in: Page, disk, allow):
-    """A row says where it is: waiting, uploading, uploaded, failed, cancelled; failed ones can be tried again."""
+    """A row says where it is: waiting, uploading, uploaded, failed, cancelled; what was refused is finished."""
     allow("status of 415")
     refused = FILES / "refused" / "docm-renamed.docx"
     throttle(signed_in, 20_000)
@@ -54,13 +54,16 @@ def test_B1_states(signed_in: Page, disk, allow):
     failed = row(signed_in, refused.name)
     expect(failed).to_have_attribute("data-status", "FAILED")
     expect(failed.locator(".meta")).to_contain_text("Not uploaded. ")
-    expect(signed_in.get_by_role("button", name=f"Retry {refused.name}")).to_have_count(0)  # it would say it again
+    expect(failed.get_by_role("button")).to_have_accessible_name(f"Remove {refused.name}")  # and no Retry
+    expect(signed_in.get_by_role("button", name="Retry failed")).to_be_hidden()
     signed_in.evaluate(RECORD)
     signed_in.get_by_role("button", name="Retry a.pdf").click()
     expect(row(signed_in, "a.pdf")).to_have_attribute("data-status", "SUCCESS")
     assert set(statuses(signed_in)) <= {"PENDING", "UPLOADING", "SUCCESS"}
     assert statuses(signed_in)[-1] == "SUCCESS"
     expect(signed_in.locator("#queue-summary")).to_have_text("3 of 4 uploaded · 1 failed")
+    signed_in.get_by_role("button", name="Clear finished").click()
+    expect(rows(signed_in)).to_have_count(0)
 
 
 def test_B2_no_false_100(signed_in: Page, disk, site, person: Account):
