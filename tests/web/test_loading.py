@@ -67,12 +67,13 @@ NEEDED = {
     r"<dialog\b": (37, 98, 15.4),
     r"^\s*#\w+": (84, 90, 15),
     r"\b\d*dvh\b": (108, 101, 15.4),
+    r"^const .* = await ": (89, 89, 15),
 }
 
 
 def needed() -> tuple[float, ...]:
     """Return the versions of Chrome and Edge, Firefox and Safari that have all that web/ uses."""
-    text = "\n".join(path.read_text(encoding="utf-8") for path in [*SCRIPTS, *WEB.glob("*.css"), *WEB.glob("*.html")])
+    text = "\n".join(path.read_text(encoding="utf-8") for path in [*SCRIPTS, *WEB.rglob("*.css"), *WEB.glob("*.html")])
     used = [versions for pattern, versions in NEEDED.items() if re.search(pattern, text, re.MULTILINE)]
     return tuple(max(column) for column in zip(*used, strict=True))
 
