@@ -5,6 +5,8 @@ const UNITS = ['', 'kB', 'MB', 'GB'];
 const DAY_LENGTH = 86_400_000;
 const DAY = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric' });
 const CLOCK = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' });
+const WEEKDAY = new Intl.DateTimeFormat(locale, { weekday: 'long' });
+const NEARLY = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
 const AGO = new Intl.RelativeTimeFormat(locale);
 const LETTERS = new Intl.Segmenter();
 // Marks that turn or hide the text around them: an `exe` could be shown as a `txt`.
@@ -32,10 +34,21 @@ function amount(size, unit) {
 /** Return a moment as "today, 10:04", "yesterday, 18:20" or "3 Mar 2025, 10:04". */
 export function when(moment, present = new Date()) {
   const time = CLOCK.format(moment);
-  const days = Math.round((midnight(present) - midnight(moment)) / DAY_LENGTH);
+  const days = daysBetween(moment, present);
   if (days === 0) return say('today_at', { time });
   if (days === 1) return say('yesterday_at', { time });
   return say('date_at', { date: DAY.format(moment), time });
+}
+
+/** Return the day of a moment as "today", "yesterday", "Tuesday" within a week, else "3 Mar 2025". */
+export function since(moment, present = new Date()) {
+  const days = daysBetween(moment, present);
+  if (days === 0 || days === 1) return NEARLY.format(-days, 'day');
+  return days > 1 && days < 7 ? WEEKDAY.format(moment) : DAY.format(moment);
+}
+
+function daysBetween(moment, present) {
+  return Math.round((midnight(present) - midnight(moment)) / DAY_LENGTH);
 }
 
 const midnight = (moment) => new Date(moment).setHours(0, 0, 0, 0);
@@ -61,6 +74,9 @@ function duration(value, unit) {
 
 /** Return a name as it may be shown: whole, with every mark that turns or hides text made visible. */
 export const shown = (name) => name.replace(MARKS, '\ufffd');
+
+/** Return a text that keeps its own direction within a sentence. */
+export const isolated = (text) => `\u2068${text}\u2069`;
 
 /** Return a name in two pieces, the second with the extension, so that a long one can be cut in between. */
 export function splitName(name) {
