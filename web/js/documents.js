@@ -6,12 +6,13 @@ import { SignedOut } from './session.js';
 const PAGE = 50; // what is read at first
 const MOST = 200; // what the server gives at once
 
-/** Knows `documents`, where there are `more` (the next page's cursor, or null), since when it is `loading`, whether
- * that `failed`, `loadedAt`, and how many were `fresh` then (null at first); emits `change`. */
+/** Knows `documents`, where there are `more` (the next page's cursor, or null), since when it is `loading` and what it is
+ * `reading` ("list", "older"), whether that `failed`, `loadedAt`, and how many were `fresh` then (null at first); emits `change`. */
 export class DocumentStore extends EventTarget {
   documents = [];
   more = null;
   loading = 0;
+  reading = '';
   failed = false;
   loadedAt = 0;
   fresh = null;
@@ -38,7 +39,7 @@ export class DocumentStore extends EventTarget {
     this.#arrived = [];
     this.#stale = false;
     const limit = Math.min(MOST, Math.max(PAGE, this.documents.length));
-    return this.#read(`limit=${limit}`, (page) => {
+    return this.#read('list', `limit=${limit}`, (page) => {
       const found = this.#freshOf(page);
       const fresh = this.loadedAt ? found : null;
       this.#show([...this.#arrived, ...page.map((document) => this.#keepMark(document))], {
@@ -52,7 +53,7 @@ export class DocumentStore extends EventTarget {
   /** Read the next older page; resolves to how many documents came, or null if that failed. */
   older() {
     const query = `limit=${PAGE}&before=${this.more}`;
-    return this.#read(query, (page) => {
+    return this.#read('older', query, (page) => {
       const before = this.documents.length;
       this.#show([...this.documents, ...page]);
       return this.documents.length - before;
@@ -62,7 +63,8 @@ export class DocumentStore extends EventTarget {
   /** Return the newest document of this name and size, or undefined. */
   namesake({ name, size }) {
     return this.documents.find(
-      (document) => !document.deleting && document.size === size && document.filename.normalize('NFC') === name,
+      (document) =>
+        !document.deleting && document.size === size && document.filename.normalize('NFC') === name,
     );
   }
 
@@ -104,13 +106,13 @@ export class DocumentStore extends EventTarget {
 
   clear() {
     this.#epoch += 1;
-    this.#show([], { more: null, loading: 0, failed: false, loadedAt: 0, fresh: null });
+    this.#show([], { more: null, reading: '', loading: 0, failed: false, loadedAt: 0, fresh: null });
   }
 
-  async #read(query, accept) {
+  async #read(reading, query, accept) {
     const epoch = this.#epoch;
-    this.#show(this.documents, { loading: performance.now(), failed: false });
-    const outcome = { loading: 0 };
+    this.#show(this.documents, { reading, loading: performance.now(), failed: false });
+    const outcome = { reading: '', loading: 0 };
     let count = null;
     try {
       const { documents, next } = await this.session.authorised(() => request(`/api/documents?${query}`));
