@@ -19,7 +19,8 @@ export function mountDocuments(store, { session, limits }) {
     $('documents-error').hidden = !store.failed;
     $('documents-older').hidden = !store.more;
     $('documents-updated').textContent = status(store);
-    $('documents-loading').hidden = loadedAt || !loading || performance.now() - loading < TIMING.loadingText;
+    $('documents-loading').hidden =
+      loadedAt > 0 || !loading || performance.now() - loading < TIMING.loadingText;
     if (loading) setTimeout(render, TIMING.loadingText);
   };
   const render = soon(show);
