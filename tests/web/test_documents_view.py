@@ -28,6 +28,17 @@ POLICY = (
 )
 
 
+def hold(page: Page, pattern: str) -> list[Route]:
+    """Let requests wait for their answer; return the list of them."""
+    held: list[Route] = []
+
+    def keep(route: Route) -> None:
+        held.append(route)
+
+    page.route(pattern, keep)
+    return held
+
+
 def test_D1_list_cache(signed_in: Page) -> None:
     """Newest first; fresh for five minutes; Refresh asks once; an upload is prepended; other tabs read it again."""
     lists, show = answers(signed_in.context, "/api/documents"), "dispatchEvent(new Event('focus'))"
@@ -136,8 +147,7 @@ def test_a_problem_is_shown_though_the_list_was_read_meanwhile(signed_in: Page, 
     """A delete that is on its way is so in the new list too, and what comes of it is told there."""
     allow(f"{REFUSED} 500")
     choose(signed_in, pdf("a.pdf"))
-    held: list[Route] = []
-    signed_in.route("**/api/documents/*", held.append)
+    held = hold(signed_in, "**/api/documents/*")
     signed_in.get_by_role("button", name="Delete a.pdf").click()
     signed_in.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
     with signed_in.expect_response("**/api/documents?*"):
@@ -157,8 +167,7 @@ def test_refresh_says_what_came_of_it(signed_in: Page, person: Account, allow: A
     headers = person.site.login(person.email)
     for name in ("elsewhere.txt", "there.txt"):
         assert person.site.request("PUT", f"/api/upload/{name}", b"hello", headers)[0] == 200
-    held: list[Route] = []
-    signed_in.route("**/api/documents?*", held.append)
+    held = hold(signed_in, "**/api/documents?*")
     button.click()
     expect(status).to_have_text("Refreshing…")
     expect(button).to_have_attribute("aria-busy", "true")
