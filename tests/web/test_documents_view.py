@@ -13,9 +13,12 @@ from tests.web.steps import (
     choose,
     expect_all,
     expire,
+    patience,
     pdf,
+    pdfs,
     shelf,
 )
+from tests.web.test_accessibility import check
 
 Allow = Callable[..., None]
 POLICY = (
@@ -23,6 +26,17 @@ POLICY = (
     "form-action 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
+
+
+def hold(page: Page, pattern: str) -> list[Route]:
+    """Let requests wait for their answer; return the list of them."""
+    held: list[Route] = []
+
+    def keep(route: Route) -> None:
+        held.append(route)
+
+    page.route(pattern, keep)
+    return held
 
 
 def test_D1_list_cache(signed_in: Page) -> None:
@@ -103,6 +117,99 @@ def test_D3_delete(signed_in: Page, person: Account, allow: Allow) -> None:
     expect(shelf(signed_in).locator(".full")).to_have_text(["d1.pdf", "d0.pdf"])
     expect(signed_in.locator("#documents-h")).to_be_focused()
     assert person.names == ["d0.pdf", "d1.pdf"]
+
+
+def test_a_problem_stays_beside_the_facts_until_it_is_mended(signed_in: Page, allow: Allow) -> None:
+    """Issue 10: "Not deleted…" is red, size and date stay, and it goes when the list says that all is well."""
+    allow(f"{REFUSED} 500")
+    choose(signed_in, pdf("a.pdf"))
+    here = shelf(signed_in)
+    facts = here.locator(".meta").inner_text()
+    signed_in.route("**/api/documents/*", lambda route: route.fulfill(status=500, json={"ok": False}))
+    for mend in ("Refresh", "Delete a.pdf"):
+        signed_in.get_by_role("button", name="Delete a.pdf").click()
+        signed_in.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+        expect(here.locator(".problem")).to_have_text("Not deleted. The server had a problem. Try again.")
+        expect(here.locator(".meta")).to_have_text(facts)
+        assert here.locator(".problem").evaluate("(text) => getComputedStyle(text).color") == "rgb(176, 39, 31)"
+        check(signed_in)
+        signed_in.emulate_media(color_scheme="light")
+        if mend == "Refresh":
+            signed_in.get_by_role("button", name=mend).click()
+            expect(here.locator(".problem")).to_be_hidden()
+    signed_in.unroute("**/api/documents/*")
+    signed_in.get_by_role("button", name="Delete a.pdf").click()
+    signed_in.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    expect(here).to_have_count(0)
+
+
+def test_a_problem_is_shown_though_the_list_was_read_meanwhile(signed_in: Page, allow: Allow) -> None:
+    """A delete that is on its way is so in the new list too, and what comes of it is told there."""
+    allow(f"{REFUSED} 500")
+    choose(signed_in, pdf("a.pdf"))
+    held = hold(signed_in, "**/api/documents/*")
+    signed_in.get_by_role("button", name="Delete a.pdf").click()
+    signed_in.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    with signed_in.expect_response("**/api/documents?*"):
+        signed_in.get_by_role("button", name="Refresh").click()
+    expect(signed_in.locator("#documents-updated")).to_contain_text("Nothing new")
+    expect(shelf(signed_in).locator(".meta")).to_have_text("Deleting…")
+    held[0].fulfill(status=500, json={"ok": False})
+    expect(shelf(signed_in).locator(".problem")).to_contain_text("Not deleted.")
+
+
+def test_refresh_says_what_came_of_it(signed_in: Page, person: Account, allow: Allow) -> None:
+    """Issue 10: that it runs, then how many are new, that nothing is, or that it failed; shown and said."""
+    allow(f"{REFUSED} 500")
+    patience(signed_in, speakGap=0)
+    status, said = signed_in.locator("#documents-updated"), signed_in.locator("#announcer-status")
+    button = signed_in.get_by_role("button", name="Refresh")
+    headers = person.site.login(person.email)
+    for name in ("elsewhere.txt", "there.txt"):
+        assert person.site.request("PUT", f"/api/upload/{name}", b"hello", headers)[0] == 200
+    held = hold(signed_in, "**/api/documents?*")
+    button.click()
+    expect(status).to_have_text("Refreshing…")
+    expect(button).to_have_attribute("aria-busy", "true")
+    check(signed_in)
+    held[0].continue_()
+    expect(status).to_have_text("Updated just now · 2 new")
+    expect(said).to_have_text("Updated just now · 2 new")
+    expect(button).to_have_attribute("aria-busy", "false")
+    signed_in.unroute("**/api/documents?*")
+    button.click()
+    expect(status).to_have_text("Updated just now · Nothing new")
+    expect(said).to_have_text("Updated just now · Nothing new")
+    signed_in.route("**/api/documents?*", lambda route: route.fulfill(status=500, json={"ok": False}))
+    button.click()
+    expect(status).to_have_text("Not refreshed · Updated just now")
+    expect(signed_in.locator("#announcer-alert")).to_have_text("Your files couldn't be loaded.")
+    check(signed_in)
+    signed_in.unroute("**/api/documents?*")
+    signed_in.get_by_role("button", name="Try again").click()
+    expect(status).to_have_text("Updated just now · Nothing new")
+    expect(button).to_be_focused()
+
+
+def test_older_files_are_announced_and_get_the_focus(signed_in: Page, person: Account, allow: Allow) -> None:
+    """Issue 10: "Show older" says how many came and goes on at the first of them; a failure leaves the focus."""
+    allow(f"{REFUSED} 500")
+    choose(signed_in, *pdfs(60))
+    expect_all(signed_in, "SUCCESS", 60)
+    signed_in.evaluate("onbeforeunload = null")
+    signed_in.reload()
+    expect(shelf(signed_in)).to_have_count(50)
+    button = signed_in.get_by_role("button", name="Show older files")
+    signed_in.route("**/api/documents?*", lambda route: route.fulfill(status=500, json={"ok": False}))
+    button.click()
+    expect(signed_in.locator("#announcer-alert")).to_have_text("Your files couldn't be loaded.")
+    expect(button).to_be_focused()
+    signed_in.unroute("**/api/documents?*")
+    button.click()
+    expect(shelf(signed_in)).to_have_count(60)
+    expect(signed_in.locator("#announcer-status")).to_have_text("10 more files")
+    expect(shelf(signed_in).nth(50).locator(".name a")).to_be_focused()
+    expect(button).to_be_hidden()
 
 
 def test_E1_csp(signed_in: Page, allow: Allow) -> None:

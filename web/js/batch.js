@@ -1,14 +1,14 @@
 // What came into the queue since it was last idle, as one whole.
 import { isActive } from './item.js';
 
-/** Follows `queue`. Refused files are no part of it; `clear` ends it, once its end was told. */
+/** Follows `queue`. What was refused or held back is no part of it; `clear` ends it, once its end was told. */
 export class Batch {
   #items = new Set();
   #furthest = 0;
 
   constructor(queue) {
     queue.addEventListener('add', ({ detail: { items } }) => {
-      for (const item of items) if (!item.refusal) this.#take(item);
+      for (const item of items) if (!item.refusal && !item.twin) this.#take(item);
     });
     queue.addEventListener('change', ({ detail: { item } }) => {
       if (isActive(item)) this.#take(item); // a retry

@@ -6,14 +6,16 @@ import { SignedOut } from './session.js';
 const PAGE = 50; // what is read at first
 const MOST = 200; // what the server gives at once
 
-/** Knows `documents`, where there are `more` (the next page's cursor, or null), since when it is `loading`, whether
- * that `failed`, and `loadedAt`; emits `change`. */
+/** Knows `documents`, where there are `more` (the next page's cursor, or null), since when it is `loading` and what it is
+ * `reading` ("list", "older"), whether that `failed`, `loadedAt`, and how many were `fresh` then (null at first); emits `change`. */
 export class DocumentStore extends EventTarget {
   documents = [];
   more = null;
   loading = 0;
+  reading = '';
   failed = false;
   loadedAt = 0;
+  fresh = null;
   #stale = false;
   #epoch = 0; // whose list it is: an answer to a question of an older epoch is dropped
   #arrived = []; // while a list was on its way
@@ -32,20 +34,43 @@ export class DocumentStore extends EventTarget {
     if (!fresh && !this.loading && this.session.active) this.load();
   }
 
-  /** Read the list again, as far as it is shown. */
+  /** Read the list again, as far as it is shown; resolves to how many documents were new, or null if that failed. */
   load() {
     this.#arrived = [];
     this.#stale = false;
     const limit = Math.min(MOST, Math.max(PAGE, this.documents.length));
-    return this.#read(`limit=${limit}`, (page) =>
-      this.#show([...this.#arrived, ...page], { loadedAt: Date.now() }),
+    return this.#read('list', `limit=${limit}`, (page) => {
+      const found = this.#freshOf(page);
+      const fresh = this.loadedAt ? found : null;
+      this.#show([...this.#arrived, ...page.map((document) => this.#keepMark(document))], {
+        loadedAt: Date.now(),
+        fresh,
+      });
+      return found;
+    });
+  }
+
+  /** Read the next older page; resolves to how many documents came, or null if that failed. */
+  older() {
+    const query = `limit=${PAGE}&before=${this.more}`;
+    return this.#read('older', query, (page) => {
+      const before = this.documents.length;
+      this.#show([...this.documents, ...page]);
+      return this.documents.length - before;
+    });
+  }
+
+  /** Return the newest document of this name and size, or undefined. */
+  namesake({ name, size }) {
+    return this.documents.find(
+      (document) =>
+        !document.deleting && document.size === size && document.filename.normalize('NFC') === name,
     );
   }
 
-  /** Read the next older page. */
-  older() {
-    const query = `limit=${PAGE}&before=${this.more}`;
-    return this.#read(query, (page) => this.#show([...this.documents, ...page]));
+  /** Return the newest other document with the content of a stored file, or undefined. */
+  sameContent({ id, sha256 }) {
+    return this.documents.find((document) => document.id !== id && document.sha256 === sha256);
   }
 
   /** Put a file that was just stored on top; `file` is the upload's answer, the time is ours. */
@@ -74,28 +99,45 @@ export class DocumentStore extends EventTarget {
 
   /** Note what happens to a document, to be shown on its row. */
   mark(document, facts) {
-    Object.assign(document, facts);
+    const listed = this.documents.find(({ id }) => id === document.id); // another object since the list was read again
+    for (const one of new Set([document, listed])) if (one) Object.assign(one, facts);
     this.#show(this.documents);
   }
 
   clear() {
     this.#epoch += 1;
-    this.#show([], { more: null, loading: 0, failed: false, loadedAt: 0 });
+    this.#show([], { more: null, reading: '', loading: 0, failed: false, loadedAt: 0, fresh: null });
   }
 
-  async #read(query, accept) {
+  async #read(reading, query, accept) {
     const epoch = this.#epoch;
-    this.#show(this.documents, { loading: performance.now(), failed: false });
-    const outcome = { loading: 0 };
+    this.#show(this.documents, { reading, loading: performance.now(), failed: false });
+    const outcome = { reading: '', loading: 0 };
+    let count = null;
     try {
       const { documents, next } = await this.session.authorised(() => request(`/api/documents?${query}`));
-      if (epoch === this.#epoch) accept(documents);
+      if (epoch === this.#epoch) count = accept(documents);
       outcome.more = next;
     } catch (error) {
       this.#stale = true;
       outcome.failed = !(error instanceof SignedOut);
     }
     if (epoch === this.#epoch) this.#show(this.documents, outcome);
+    return count;
+  }
+
+  /** Count the unknown documents above the last known one; those beneath only moved up into the page. */
+  #freshOf(page) {
+    const known = new Set(this.documents.map(({ id }) => id));
+    const last = page.findLastIndex(({ id }) => known.has(id));
+    const above = last < 0 ? page : page.slice(0, last);
+    return above.filter(({ id }) => !known.has(id)).length;
+  }
+
+  /** A document that is just being deleted is so in the new list, too. */
+  #keepMark(document) {
+    const { deleting } = this.documents.find(({ id }) => id === document.id) ?? {};
+    return deleting ? { ...document, deleting } : document;
   }
 
   #show(documents, facts = {}) {

@@ -24,9 +24,17 @@ export function newItem(file, limits) {
     loaded: 0,
     sent: false,
     error: null,
+    twin: undefined, // the document of its name and size for which it is held back
+    same: undefined, // the document that has its content, as the server found
     retryAt: 0,
     run: null,
   };
+}
+
+/** Return the status that `item` begins with: one that is held back is given up until it is tried again. */
+export function firstStatus({ refusal, twin }) {
+  if (refusal) return 'FAILED';
+  return twin ? 'CANCELLED' : 'PENDING';
 }
 
 /** Let `item` go over to `status`; raise an Error if that is not one that may follow. */

@@ -21,8 +21,8 @@ const limits = { maxFileBytes: 0, types: [], instanceName: rememberedName() }; /
 const channel = new BroadcastChannel('session');
 const session = new Session({ channel });
 const network = new Network({ probe });
-const queue = new UploadQueue({ send, session, network, limits });
 const documents = new DocumentStore({ session, channel });
+const queue = new UploadQueue({ send, session, network, limits, documents });
 const context = { session, network, queue, limits };
 let open = null;
 const ready = new Promise((resolve) => {

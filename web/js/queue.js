@@ -2,27 +2,30 @@
 import { pause } from './clock.js';
 import { TIMING } from './config.js';
 import { deliver } from './delivery.js';
-import { advance, canRetry, isActive, isUploading, newItem } from './item.js';
+import { advance, canRetry, firstStatus, isActive, isUploading, newItem } from './item.js';
 import { SignedOut } from './session.js';
 import { validate } from './validate.js';
 
 const WORKERS = 3; // uploads in flight at once
 const AT_ONCE = 50; // files looked into before the page draws breath: each is opened
+const NONE = { namesake: () => undefined, sameContent: () => undefined };
+
 /** Knows `items` by id. Emits `add` {items, duplicates}, `change` {item}, `remove` {ids}, `stored` {file}, and
- * `unsure` when a cancelled upload may have arrived. `send`, `session`, `network` and `timing` can be fakes. */
+ * `unsure` when a cancelled upload may have arrived. `documents` tells what is stored already. All tools can be fakes. */
 export class UploadQueue extends EventTarget {
   items = new Map();
   #turn = 0;
   #adding = Promise.resolve();
 
-  constructor({ send, session, network, limits, timing = TIMING }) {
+  constructor({ send, session, network, limits, documents = NONE, timing = TIMING }) {
     super();
-    this.tools = { send, session, network, limits, timing };
+    this.tools = { send, session, network, limits, documents, timing };
     network.addEventListener('change', () => network.up || this.#stop('PENDING', ...this.all(isUploading)));
     for (const store of [session, network]) store.addEventListener('change', () => this.#pump());
   }
 
-  /** Add files in their order: `[{file, folder}]`. Those that cannot be sent become rows that say why. */
+  /** Add files in their order: `[{file, folder}]`. Those that cannot be sent become rows that say why, and one that
+   * seems to be stored already is held back until it is tried again. */
   add(candidates) {
     this.#adding = this.#adding.then(() => this.#add(candidates)).catch(reportError);
     return this.#adding;
@@ -38,7 +41,7 @@ export class UploadQueue extends EventTarget {
   /** Queue rows again, behind all others, under the keys they had: what did arrive is not stored twice. */
   retry(...items) {
     for (const item of items.filter(canRetry)) {
-      Object.assign(item, { turn: ++this.#turn, error: null });
+      Object.assign(item, { turn: ++this.#turn, error: null, twin: undefined });
       this.#to(item, 'PENDING');
     }
     this.#pump();
@@ -61,7 +64,7 @@ export class UploadQueue extends EventTarget {
   }
 
   async #add(candidates) {
-    const { session, limits } = this.tools;
+    const { session, limits, documents } = this.tools;
     const { user } = session;
     const seen = new Set(this.all(isActive).map((item) => item.print));
     const items = [];
@@ -76,7 +79,8 @@ export class UploadQueue extends EventTarget {
       items.push(item);
       item.turn = ++this.#turn;
       item.refusal = folder ? 'folder' : await validate(file, limits);
-      item.status = item.refusal ? 'FAILED' : 'PENDING';
+      if (!item.refusal) item.twin = documents.namesake(item);
+      item.status = firstStatus(item);
     };
     for (let at = 0; at < candidates.length; at += AT_ONCE) {
       await Promise.all(candidates.slice(at, at + AT_ONCE).map(check));
@@ -105,6 +109,7 @@ export class UploadQueue extends EventTarget {
       const report = (...news) => mine() && this.#report(item, ...news);
       const file = await deliver(item, { ...this.tools, signal: run.signal, report });
       if (!mine()) return;
+      item.same = file && this.tools.documents.sameContent(file);
       this.#to(item, 'SUCCESS');
       this.#emit('stored', { file });
     } catch (error) {

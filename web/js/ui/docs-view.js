@@ -11,22 +11,28 @@ import { $, ask, soon } from './dom.js';
 /** Keep the documents' section as `store` says. */
 export function mountDocuments(store, { session, limits }) {
   const rows = new Map();
-  const render = soon(() => {
+  const show = () => {
     const { documents, loading, loadedAt } = store;
     arrange($('documents-list'), rows, documents);
     $('documents-list').hidden = !documents.length;
     $('documents-empty').hidden = !loadedAt || documents.length > 0;
     $('documents-error').hidden = !store.failed;
     $('documents-older').hidden = !store.more;
-    $('documents-updated').textContent = loadedAt ? say('updated', { ago: ago(Date.now() - loadedAt) }) : '';
-    $('documents-loading').hidden = !loading || performance.now() - loading < TIMING.loadingText;
+    $('documents-updated').textContent = status(store);
+    $('documents-loading').hidden =
+      loadedAt > 0 || !loading || performance.now() - loading < TIMING.loadingText;
     if (loading) setTimeout(render, TIMING.loadingText);
-  });
+  };
+  const render = soon(show);
 
   store.addEventListener('change', render);
   setInterval(render, TIMING.minute);
-  for (const id of ['refresh', 'documents-again']) $(id).addEventListener('click', () => store.load());
-  $('documents-older').addEventListener('click', () => store.older());
+  $('refresh').addEventListener('click', () => refresh(store));
+  $('documents-again').addEventListener('click', () => {
+    $('refresh').focus(); // "Try again" goes while it tries
+    refresh(store);
+  });
+  $('documents-older').addEventListener('click', () => showOlder(store, show));
   $('documents-list').addEventListener('click', (event) => {
     const row = event.target.closest('li');
     const link = event.target.closest('.download');
@@ -34,6 +40,50 @@ export function mountDocuments(store, { session, limits }) {
     if (link && !link.dataset.ready) download(event, link, session);
     if (event.target.closest('.delete') && !document.deleting) remove(document, row, store, limits);
   });
+}
+
+/** Return what is known of the list's age: that it is being read, or when it was and what was new then. */
+function status({ reading, loadedAt, failed, fresh }) {
+  if (!loadedAt) return '';
+  if (reading === 'list') return say('refreshing');
+  const age = Date.now() - loadedAt;
+  const values = { ago: ago(age), count: fresh };
+  if (failed) return say('not_refreshed', values);
+  if (fresh === null || age >= TIMING.minute) return say('updated', values);
+  return fresh ? say('updated_new', values) : say('updated_nothing_new', values);
+}
+
+/** Read the list at somebody's wish, and tell what came of it. */
+async function refresh(store) {
+  const fresh = await busily($('refresh'), () => store.load());
+  if (fresh !== undefined) tellReading(store, status(store));
+}
+
+/** Show the next page: the focus goes on to its first row. */
+async function showOlder(store, show) {
+  const last = store.documents.at(-1);
+  const count = await busily($('documents-older'), () => store.older());
+  if (count === undefined) return;
+  show();
+  const row = $('documents-list').querySelector(`[data-id="${last.id}"]`);
+  const next = row?.nextElementSibling ?? row;
+  if (count !== null) (next?.querySelector('.name .download') ?? $('documents-h')).focus();
+  tellReading(store, count ? say('older_shown', { count }) : say('older_none'));
+}
+
+/** Do what `button` asks for, once at a time; return what came of it, or undefined if that is on its way already. */
+async function busily(button, act) {
+  if (button.ariaBusy === 'true') return undefined;
+  button.ariaBusy = 'true';
+  const outcome = await act();
+  button.ariaBusy = 'false';
+  return outcome;
+}
+
+/** Whoever has to sign in first is told so by the dialog. */
+function tellReading({ failed, session }, text) {
+  if (failed) announce(say('documents_failed'), { alert: true });
+  else if (session.active) announce(text);
 }
 
 /** Let the link go only when the session is sure to last: a 401 would be a download that just fails. */

@@ -1,4 +1,4 @@
-// A file's name in a row: whole for those who listen, cut in the middle where it does not fit.
+// A file's name in a row: whole where it fits (css/rows.css finds out), else its two ends, and always for those who listen.
 import { badge, shown, splitName } from '../format.js';
 
 /** Write `name` into a row, and return it as it is shown. */

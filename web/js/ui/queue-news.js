@@ -40,8 +40,10 @@ export function mountNews(queue, limits, onTitle) {
   onLook(() => batch.state().active || plainTitle());
 
   queue.addEventListener('add', ({ detail: { items, duplicates } }) => {
-    const fresh = items.filter((item) => !item.refusal);
-    const texts = [addedText(fresh.length, items.length - fresh.length), duplicatesText(duplicates)];
+    const refused = items.filter((item) => item.refusal);
+    const held = items.filter((item) => item.twin);
+    const fresh = items.length - refused.length - held.length;
+    const texts = [addedText(fresh, refused.length), heldText(held), duplicatesText(duplicates)];
     announce(texts.filter(Boolean).join('. '));
     tell();
   });
@@ -62,6 +64,12 @@ export function mountNews(queue, limits, onTitle) {
 function addedText(count, refused) {
   if (!count && !refused) return '';
   return refused ? say('added_some', { count, refused }) : say('added', { count });
+}
+
+function heldText(items) {
+  if (!items.length) return '';
+  if (items.length > 1) return say('already_there_many', { count: items.length });
+  return say('already_there_name', { name: shown(items[0].name) });
 }
 
 function duplicatesText(names) {

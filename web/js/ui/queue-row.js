@@ -1,6 +1,6 @@
 // One row of the queue: a file, where it is, and what can be done with it.
 import { TIMING } from '../config.js';
-import { bytes, part, shown } from '../format.js';
+import { bytes, isolated, part, shown, since } from '../format.js';
 import { canRetry, isActive } from '../item.js';
 import { failureText, refusalText, retryText } from '../reasons.js';
 import { say } from '../words.js';
@@ -19,7 +19,6 @@ export function makeRow(item) {
   meta.id = `meta-${item.id}`;
   bar.setAttribute('aria-describedby', meta.id);
   bar.ariaLabel = say('uploading_name', { name });
-  row.querySelector('.retry').ariaLabel = say('retry_name', { name });
   return row;
 }
 
@@ -28,14 +27,21 @@ export function patchRow(row, item, context, touch) {
   const bar = row.querySelector('progress');
   row.dataset.status = item.status;
   row.querySelector('.meta').textContent = describe(item, context);
-  row.querySelector('.retry').hidden = !canRetry(item);
-  row.querySelector('.x').ariaLabel = say(isActive(item) ? 'cancel_name' : 'remove_name', {
-    name: shown(item.name),
-  });
+  row.classList.toggle('held', Boolean(item.twin));
+  patchButtons(row, item);
   bar.hidden = item.status !== 'UPLOADING';
   if (item.phase === 'finishing') bar.removeAttribute('value');
   else if (!bar.hidden) bar.value = percent(item);
   if (item.phase === 'retrying') setTimeout(touch, TIMING.tick, item);
+}
+
+function patchButtons(row, item) {
+  const name = shown(item.name);
+  const retry = row.querySelector('.retry');
+  retry.hidden = !canRetry(item);
+  retry.textContent = say(item.twin ? 'upload_anyway' : 'retry');
+  retry.ariaLabel = say(item.twin ? 'upload_anyway_name' : 'retry_name', { name });
+  row.querySelector('.x').ariaLabel = say(isActive(item) ? 'cancel_name' : 'remove_name', { name });
 }
 
 const percent = ({ loaded, size }) => Math.min(99, Math.floor((100 * loaded) / (size || 1))); // 100 is the answer's
@@ -47,7 +53,13 @@ function describe(item, { session, network, limits }) {
   if (status === 'PENDING' && !network.up) return say('waiting_connection');
   if (status === 'PENDING' && !session.active) return say('waiting_sign_in');
   if (status === 'UPLOADING') return describeUpload(item, limits);
+  if (item.twin) return say('already_there', { day: since(new Date(item.twin.uploadedAt)) });
+  if (item.same) return describeSame(item.same);
   return say(PLAIN[status], { size: bytes(size) });
+}
+
+function describeSame({ filename, uploadedAt }) {
+  return say('uploaded_same', { name: isolated(shown(filename)), day: since(new Date(uploadedAt)) });
 }
 
 function describeUpload(item, limits) {

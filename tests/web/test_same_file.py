@@ -1,0 +1,165 @@
+"""Issue 10, "The same file again": held back while its name and size are there already, and settled by its content."""
+
+import unicodedata
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.bodies import PDF
+from tests.web.steps import (
+    UPLOAD,
+    Account,
+    Watch,
+    choose,
+    expect_status,
+    patience,
+    pdf,
+    row,
+    rows,
+    shelf,
+)
+from tests.web.test_accessibility import check
+
+OTHER = {"name": "a.pdf", "mimeType": "application/pdf", "buffer": PDF + b"%b.pdf\n"}  # as long as pdf("a.pdf")
+SINCE = """async (days) => {
+    const { since } = await import('/js/format.js');
+    const present = new Date('2025-03-05T12:00'); // a Wednesday
+    return days.map((day) => since(new Date(day), present));
+}"""
+
+
+def stored(page: Page, *files: dict) -> None:
+    """Upload files, and clear them off the queue."""
+    choose(page, *files)
+    for file in files:
+        expect_status(page, file["name"], "SUCCESS")
+    expect(shelf(page)).to_have_count(len(files))
+    page.get_by_role("button", name="Clear finished").click()
+    expect(rows(page)).to_have_count(0)
+
+
+def meta(page: Page, name: str = "a.pdf"):
+    return row(page, name).locator(".meta")
+
+
+def anyway(page: Page, name: str = "a.pdf"):
+    return page.get_by_role("button", name=f"Upload anyway: {name}", exact=True)
+
+
+def test_a_file_that_is_there_is_held_back(signed_in: Page, person: Account, watch: Watch) -> None:
+    """It says since when, is said aloud, counts as no upload, warns of nothing, and is sent only when asked to."""
+    stored(signed_in, pdf("a.pdf"))
+    title = signed_in.title()
+    choose(signed_in, pdf("a.pdf"))
+    expect(meta(signed_in)).to_have_text("Already there since today")
+    expect(anyway(signed_in)).to_have_text("Upload anyway")
+    expect(signed_in.locator("#announcer-status")).to_have_text("a.pdf is already among your files")
+    expect(signed_in.locator("#total")).to_be_hidden()
+    assert signed_in.evaluate("onbeforeunload") is None
+    assert signed_in.title() == title
+    assert watch.requests.count("POST /api/upload") == 1
+    check(signed_in)
+    anyway(signed_in).click()
+    expect_status(signed_in, "a.pdf", "SUCCESS")
+    expect(meta(signed_in)).to_have_text("Uploaded · same content as \u2068a.pdf\u2069 of today")
+    expect(anyway(signed_in)).to_have_count(0)
+    expect(shelf(signed_in)).to_have_count(2)
+    assert person.names == ["a.pdf", "a.pdf"]
+    check(signed_in)
+
+
+def test_other_content_under_the_same_name(signed_in: Page, person: Account) -> None:
+    """Of the same name and size it is held back; the server's SHA-256 then tells that it is another file."""
+    assert len(OTHER["buffer"]) == len(pdf("a.pdf")["buffer"])
+    stored(signed_in, pdf("a.pdf"))
+    choose(signed_in, OTHER)
+    anyway(signed_in).click()
+    expect(meta(signed_in)).to_have_text(f"Uploaded · {len(OTHER['buffer'])} bytes")
+    assert len({document["sha256"] for document in person.documents}) == 2
+
+
+def test_the_same_content_under_another_name(signed_in: Page) -> None:
+    """Nothing holds it back, and the row says afterwards what it is."""
+    stored(signed_in, pdf("a.pdf"))
+    choose(signed_in, pdf("a.pdf") | {"name": "copy.pdf"})
+    expect(meta(signed_in, "copy.pdf")).to_have_text("Uploaded · same content as \u2068a.pdf\u2069 of today")
+
+
+def test_another_size_is_another_file(signed_in: Page) -> None:
+    stored(signed_in, pdf("a.pdf"))
+    choose(signed_in, pdf("a.pdf", size=3000))
+    expect(meta(signed_in)).to_have_text("Uploaded · 3 kB")
+
+
+def test_the_name_is_compared_in_nfc(signed_in: Page) -> None:
+    name = "Müll é.pdf"
+    stored(signed_in, pdf(name))
+    choose(signed_in, pdf(name) | {"name": unicodedata.normalize("NFD", name)})
+    expect(meta(signed_in, name)).to_have_text("Already there since today")
+
+
+def test_many_at_once(signed_in: Page, person: Account) -> None:
+    """What is new is sent, what is there waits, each for its own decision; "Clear finished" gives it up."""
+    stored(signed_in, pdf("a.pdf"), pdf("b.pdf"))
+    choose(signed_in, pdf("a.pdf"), pdf("b.pdf"), pdf("c.pdf"))
+    expect_status(signed_in, "c.pdf", "SUCCESS")
+    for name in ("a.pdf", "b.pdf"):
+        expect(meta(signed_in, name)).to_have_text("Already there since today")
+    expect(signed_in.get_by_role("button", name="Retry failed")).to_be_hidden()
+    signed_in.get_by_role("button", name="Remove a.pdf").click()
+    expect(rows(signed_in)).to_have_count(2)
+    signed_in.get_by_role("button", name="Clear finished").click()
+    expect(rows(signed_in)).to_have_count(0)
+    assert sorted(person.names) == ["a.pdf", "b.pdf", "c.pdf"]
+
+
+def test_a_retry_is_not_held_back(signed_in: Page, person: Account, allow: Callable[..., None]) -> None:
+    """Stored, but the answer was lost, and the list shows it by now: the retry goes, and stays one document."""
+    allow("ERR_FAILED")
+    patience(signed_in, retries=[])
+
+    def lose(route):
+        route.fetch()
+        route.abort()
+
+    signed_in.route(UPLOAD, lose)
+    choose(signed_in, pdf("a.pdf"))
+    expect_status(signed_in, "a.pdf", "FAILED")
+    signed_in.unroute(UPLOAD)
+    signed_in.get_by_role("button", name="Refresh").click()
+    expect(shelf(signed_in)).to_have_count(1)
+    signed_in.get_by_role("button", name="Retry a.pdf").click()
+    expect_status(signed_in, "a.pdf", "SUCCESS")
+    expect(meta(signed_in)).to_have_text(f"Uploaded · {len(pdf('a.pdf')['buffer'])} bytes")
+    assert person.names == ["a.pdf"]
+
+
+def test_a_cancelled_upload_anyway_is_tried_again(signed_in: Page) -> None:
+    """Once somebody has decided, the row is one like all others."""
+    stored(signed_in, pdf("a.pdf"))
+    signed_in.route(UPLOAD, lambda route: None)
+    choose(signed_in, pdf("a.pdf"))
+    anyway(signed_in).click()
+    signed_in.get_by_role("button", name="Cancel upload of a.pdf").click()
+    expect(meta(signed_in)).to_contain_text("Cancelled")
+    signed_in.unroute(UPLOAD)
+    signed_in.get_by_role("button", name="Retry a.pdf").click()
+    expect_status(signed_in, "a.pdf", "SUCCESS")
+
+
+@pytest.mark.parametrize(
+    ("language", "days"),
+    [
+        ("en-GB", ["today", "yesterday", "Monday", "Thursday", "26 Feb 2025"]),
+        ("de-DE", ["heute", "gestern", "Montag", "Donnerstag", "26. Feb. 2025"]),
+    ],
+)
+def test_since_when(browser, origin: str, language: str, days: list[str]) -> None:
+    """Today, yesterday, a day of the last week, or its date, in the reader's language."""
+    context = browser.new_context(base_url=origin, locale=language)
+    page = context.new_page()
+    page.goto("/")
+    moments = ["2025-03-05T00:10", "2025-03-04T23:50", "2025-03-03T01:00", "2025-02-27T12:00", "2025-02-26T23:00"]
+    assert page.evaluate(SINCE, moments) == days
+    context.close()
