@@ -22,7 +22,8 @@ export class UploadQueue extends EventTarget {
     for (const store of [session, network]) store.addEventListener('change', () => this.#pump());
   }
 
-  /** Add files in their order: `[{file, folder}]`. Those that cannot be sent become rows that say why. */
+  /** Add files in their order: `[{file, folder, id}]`, with the `id` of one that is resumed. Those that cannot be sent
+   * become rows that say why. */
   add(candidates) {
     this.#adding = this.#adding.then(() => this.#add(candidates)).catch(reportError);
     return this.#adding;
@@ -66,8 +67,8 @@ export class UploadQueue extends EventTarget {
     const seen = new Set(this.all(isActive).map((item) => item.print));
     const items = [];
     const duplicates = [];
-    const check = async ({ file, folder }) => {
-      const item = newItem(file, limits);
+    const check = async ({ file, folder, id }) => {
+      const item = newItem(file, limits, id);
       if (seen.has(item.print)) {
         duplicates.push(file.name);
         return;
