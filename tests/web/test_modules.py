@@ -135,3 +135,33 @@ def test_queue_states(blank: Page):
       return states;"""
     assert run(blank, "queue", "UploadQueue", QUEUE + body) == [
         "UPLOADING", "PENDING", "UPLOADING", "CANCELLED", "PENDING", "UPLOADING", "SUCCESS"]  # fmt: skip
+
+
+KEPT_FILES = """const kept = new KeptFiles();
+    const row = (id, user, turn, facts) => {
+        const file = new File([id], `${id}.txt`);
+        return { id, user, turn, added: Date.now(), file, ...facts }; };
+    const ids = async (user) => (await kept.load(user)).map(({ id }) => id);"""
+
+
+def test_kept_files(blank: Page):
+    """Each user's rows in their order; one that cannot be kept costs no other; a week is enough."""
+    body = """const added = Date.now();
+      const first = await kept.keep([row('a', 1, 2, { added }), row('b', 1, 1, { added }), row('c', 2, 1)]);
+      const spoilt = row('d', 1, 3, { file: () => {} });
+      const second = await kept.keep([spoilt, row('e', 1, 4), row('old', 2, 1, { added: added - 8 * 24 * 3_600_000 })]);
+      const { file } = (await kept.load(1))[0];
+      const before = [first, second, await ids(1), await ids(2), file.name, await file.text()];
+      await kept.drop(['b', 'nobody']);
+      await kept.empty(2);
+      return [...before, await ids(1), await ids(2)];"""
+    assert run(blank, "kept-files", "KeptFiles", KEPT_FILES + body) == [
+        ["a", "b", "c"], ["e", "old"], ["b", "a", "e"], ["c"], "b.txt", "b", ["a", "e"], []]  # fmt: skip
+
+
+def test_kept_files_outlive_their_database(blank: Page):
+    """Data that somebody deletes meanwhile is just gone; what comes next is kept again."""
+    body = """await kept.keep([row('a', 1, 1)]);
+      await new Promise((resolve) => { indexedDB.deleteDatabase('unfinished-uploads').onsuccess = resolve; });
+      return [await ids(1), await kept.keep([row('b', 1, 1)]), await ids(1)];"""
+    assert run(blank, "kept-files", "KeptFiles", KEPT_FILES + body) == [[], ["b"], ["b"]]

@@ -21,6 +21,8 @@ export const TIMING = {
   loadingText: 300,
   minute: 60_000, // "Updated 2 minutes ago"
   settle: 1_000, // from a cancelled "Checking…" to the look at what became of it
+  keep: 200, // until an added file is worth keeping
+  rollCall: 500, // for the other tabs to name their files
   frame: 16, // a timer, because requestAnimationFrame rests in a hidden tab
   tick: 1_000, // "Trying again in 8 seconds"
   fold: 10_000, // from a row's "Uploaded" to the line that stands for all of these

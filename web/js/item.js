@@ -10,10 +10,11 @@ const NEXT = {
 };
 const FINAL = [400, 413, 415, 422]; // what the server will say again of the same bytes
 
-/** Return a new row for `file`, whose `status` is still to be set; reading its size pins the file as it is now. */
-export function newItem(file, limits) {
+/** Return a new row for `file`, whose `status` is still to be set; reading its size pins the file as it is now. Its
+ * `id` is the Idempotency-Key too: one that is resumed has its own already. */
+export function newItem(file, limits, id = newId()) {
   return {
-    id: newId(), // the Idempotency-Key too
+    id,
     file,
     print: `${file.size}/${file.lastModified}/${file.name}`,
     name: file.name.normalize('NFC'),

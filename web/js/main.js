@@ -3,6 +3,8 @@ import { TIMING } from './config.js';
 import { DocumentStore } from './documents.js';
 import { request, traffic } from './http.js';
 import { hasFailed, isActive } from './item.js';
+import { Keeper } from './keeper.js';
+import { KeptFiles } from './kept-files.js';
 import { Network } from './network.js';
 import { UploadQueue } from './queue.js';
 import { Session, verifyStatus } from './session.js';
@@ -13,7 +15,9 @@ import { mountDropzone, sayLimits } from './ui/dropzone.js';
 import { mountNews } from './ui/queue-news.js';
 import { mountQueue } from './ui/queue-view.js';
 import { mountSignIn } from './ui/signin.js';
+import { mountUnfinished } from './ui/unfinished-view.js';
 import { mountViews } from './ui/views.js';
+import { Unfinished } from './unfinished.js';
 import { sendFile } from './upload.js';
 import { translate } from './words.js';
 
@@ -23,6 +27,9 @@ const session = new Session({ channel });
 const network = new Network({ probe });
 const documents = new DocumentStore({ session, channel });
 const queue = new UploadQueue({ send, session, network, limits, documents });
+const keeping = { kept: new KeptFiles(), queue, session, channel: new BroadcastChannel('session') };
+const keeper = new Keeper(keeping);
+const unfinished = new Unfinished({ ...keeping, keeper });
 const context = { session, network, queue, limits };
 let open = null;
 const ready = new Promise((resolve) => {
@@ -39,6 +46,8 @@ network.addEventListener('change', () => {
 });
 session.addEventListener('change', onSession);
 session.addEventListener('user', () => {
+  keeper.release();
+  unfinished.clear();
   queue.clear();
   documents.clear();
 });
@@ -50,6 +59,7 @@ const setTitle = mountViews(context);
 mountQueue(queue, context);
 mountNews(queue, limits, setTitle);
 mountDocuments(documents, context);
+mountUnfinished(unfinished, keeper);
 mountSignIn(session);
 mountDropzone({
   open: () => !$('app-view').hidden && !document.querySelector('dialog[open]'),
@@ -61,7 +71,11 @@ addEventListener('pageshow', ({ persisted }) => {
   if (persisted) session.check().catch(() => {});
 });
 for (const type of ['focus', 'visibilitychange']) {
-  addEventListener(type, () => document.hidden || documents.ensure());
+  addEventListener(type, () => {
+    if (document.hidden) return;
+    documents.ensure();
+    ready.then(() => unfinished.look());
+  });
 }
 start();
 
@@ -111,7 +125,10 @@ function noteLimits(read) {
 
 /** After a sign-out nothing of it is left to see, but files that are still to be sent wait for their owner. */
 function onSession() {
-  if (session.active) documents.ensure();
+  if (session.active) {
+    documents.ensure();
+    ready.then(() => unfinished.look());
+  }
   if (session.active || session.reason === 'ended') return;
   documents.clear();
   if (!session.user) queue.clear();

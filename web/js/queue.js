@@ -24,8 +24,8 @@ export class UploadQueue extends EventTarget {
     for (const store of [session, network]) store.addEventListener('change', () => this.#pump());
   }
 
-  /** Add files in their order: `[{file, folder}]`. Those that cannot be sent become rows that say why, and one that
-   * seems to be stored already is held back until it is tried again. */
+  /** Add files in their order: `[{file, folder, id}]`, with the `id` of one that is resumed. Those that cannot be sent
+   * become rows that say why, and one that seems to be stored already is held back until it is tried again. */
   add(candidates) {
     this.#adding = this.#adding.then(() => this.#add(candidates)).catch(reportError);
     return this.#adding;
@@ -69,8 +69,8 @@ export class UploadQueue extends EventTarget {
     const seen = new Set(this.all(isActive).map((item) => item.print));
     const items = [];
     const duplicates = [];
-    const check = async ({ file, folder }) => {
-      const item = newItem(file, limits);
+    const check = async ({ file, folder, id }) => {
+      const item = newItem(file, limits, id);
       if (seen.has(item.print)) {
         duplicates.push(file.name);
         return;
@@ -79,7 +79,7 @@ export class UploadQueue extends EventTarget {
       items.push(item);
       item.turn = ++this.#turn;
       item.refusal = folder ? 'folder' : await validate(file, limits);
-      if (!item.refusal) item.twin = documents.namesake(item);
+      if (!item.refusal && !id) item.twin = documents.namesake(item); // what is resumed may be its own twin
       item.status = firstStatus(item);
     };
     for (let at = 0; at < candidates.length; at += AT_ONCE) {

@@ -121,6 +121,23 @@ export default {
   files_cancelled: '{cancelled} abgebrochen',
   first_failure: '1 Datei fehlgeschlagen: {name}. {reason}',
 
+  // What an earlier page left unsent
+  unfinished: {
+    one: '{count} Datei wurde nicht fertig hochgeladen.',
+    other: '{count} Dateien wurden nicht fertig hochgeladen.',
+  },
+  more: '{count} weitere',
+  resume: { one: '{count} Datei weiter hochladen', other: '{count} Dateien weiter hochladen' },
+  discard: 'Verwerfen',
+  discard_question: { one: '{count} Datei verwerfen?', other: '{count} Dateien verwerfen?' },
+  discard_warning: {
+    one: 'Sie wurde nicht hochgeladen. Das Original bleibt, wo es ist.',
+    other: 'Sie wurden nicht hochgeladen. Die Originale bleiben, wo sie sind.',
+  },
+  discarded: { one: '{count} Datei verworfen', other: '{count} Dateien verworfen' },
+  unkept:
+    'Dieser Browser kann Ihre Dateien nicht aufbewahren: Schließen Sie die Seite erst, wenn sie hochgeladen sind.',
+
   // Why a file is refused, or an upload fails
   refused_type: 'Die Datei muss {types} sein.',
   refused_size: 'Die Datei darf höchstens {limit} groß sein. Diese hat {size}.',

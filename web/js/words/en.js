@@ -113,6 +113,19 @@ export default {
   files_cancelled: '{cancelled} cancelled',
   first_failure: '1 file failed: {name}. {reason}',
 
+  // What an earlier page left unsent
+  unfinished: { one: '{count} file was not finished.', other: '{count} files were not finished.' },
+  more: '{count} more',
+  resume: { one: 'Resume {count} file', other: 'Resume {count} files' },
+  discard: 'Discard',
+  discard_question: { one: 'Discard {count} file?', other: 'Discard {count} files?' },
+  discard_warning: {
+    one: 'It has not been uploaded. The original stays where it is.',
+    other: 'They have not been uploaded. The originals stay where they are.',
+  },
+  discarded: { one: '{count} file discarded', other: '{count} files discarded' },
+  unkept: 'This browser cannot keep your files: do not close the page before they are uploaded.',
+
   // Why a file is refused, or an upload fails
   refused_type: 'The file must be a {types}.',
   refused_size: 'The file must be {limit} or smaller. This one is {size}.',

@@ -1,0 +1,113 @@
+// Keeps the queue's unfinished files in the browser while this page sends them, and lets them go once they are done.
+import { TIMING } from './config.js';
+import { isFinished } from './item.js';
+
+const AT_ONCE = 20; // written in one transaction: what is uploaded before its turn comes is never written
+const MOST = 2 * 1024 ** 3; // bytes that one page may fill the disk with
+
+/** Knows the files that are this page's to send. Emits `unkept`, once, when one of them will not outlive the page. */
+export class Keeper extends EventTarget {
+  #user = null; // whose files they are
+  #mine = new Map(); // by id, their sizes
+  #todo = new Map(); // by id, the row to keep, or null to let it go
+  #work = Promise.resolve();
+  #timer = 0;
+  #told = false;
+
+  /** `channel` must hear this page's own session, too. */
+  constructor({ kept, queue, session, channel, timing = TIMING }) {
+    super();
+    Object.assign(this, { kept, session, timing });
+    queue.addEventListener('add', ({ detail }) => this.#heed(...detail.items));
+    queue.addEventListener('change', ({ detail }) => this.#heed(detail.item));
+    queue.addEventListener('remove', ({ detail }) => this.letGo(...detail.ids));
+    session.addEventListener('change', () => {
+      if (session.active) this.#heed(...queue.all());
+    });
+    channel.addEventListener('message', ({ data }) => {
+      if (data.type === 'signed-out') this.#empty(data.user.id);
+    });
+  }
+
+  /** The ids of the files that are this page's to send. */
+  get ids() {
+    return [...this.#mine.keys()];
+  }
+
+  /** Tell whether a file is this page's to send. */
+  has(id) {
+    return this.#mine.has(id);
+  }
+
+  /** Take over rows that are kept already. */
+  adopt(rows) {
+    this.#user = this.session.user.id;
+    for (const { id, file } of rows) this.#mine.set(id, file.size);
+  }
+
+  /** Let files go that need not be sent any more. */
+  letGo(...ids) {
+    for (const id of ids) {
+      if (this.#mine.delete(id)) this.#plan(id, null);
+    }
+  }
+
+  /** Leave everything as it is kept, for its owner: somebody else takes over this page. */
+  release() {
+    this.#mine.clear();
+  }
+
+  #heed(...items) {
+    for (const item of items) {
+      if (isFinished(item)) this.letGo(item.id);
+      else if (!this.#mine.has(item.id) && this.session.user) this.#keep(item);
+    }
+  }
+
+  #keep({ id, file, turn }) {
+    this.#user = this.session.user.id;
+    this.#mine.set(id, file.size);
+    this.#plan(id, { id, file, turn, user: this.#user, added: Date.now() });
+  }
+
+  /** Note what is to be done; a file that gets through at once is not worth writing. */
+  #plan(id, row) {
+    this.#todo.set(id, row);
+    if (!this.#timer) this.#timer = setTimeout(() => this.#begin(), this.timing.keep);
+  }
+
+  #begin() {
+    this.#timer = 0;
+    this.#work = this.#work.then(() => this.#write());
+  }
+
+  async #write() {
+    while (this.#todo.size) {
+      const batch = [...this.#todo].slice(0, AT_ONCE);
+      for (const [id] of batch) this.#todo.delete(id);
+      await this.kept.drop(batch.filter(([, row]) => !row).map(([id]) => id));
+      await this.#store(batch.map(([, row]) => row).filter(Boolean));
+    }
+  }
+
+  async #store(rows) {
+    const fit = this.#size() > MOST ? [] : rows;
+    const safe = fit.length ? await this.kept.keep(fit) : [];
+    if (safe.length === rows.length || this.#told) return;
+    this.#told = true;
+    this.dispatchEvent(new Event('unkept'));
+  }
+
+  #size() {
+    return [...this.#mine.values()].reduce((total, size) => total + size, 0);
+  }
+
+  /** Let everything go that is kept for `user`, who has signed out; files that wait here are kept again after a sign-in. */
+  #empty(user) {
+    if (user === this.#user) this.#mine.clear();
+    for (const [id, row] of this.#todo) {
+      if (row?.user === user) this.#todo.delete(id);
+    }
+    this.#work = this.#work.then(() => this.kept.empty(user));
+  }
+}

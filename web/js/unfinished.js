@@ -1,0 +1,80 @@
+// What an earlier page left unsent: offered to its owner, unless another tab is at it.
+import { pause } from './clock.js';
+import { TIMING } from './config.js';
+
+/** Knows the `rows` on offer, in their old order; emits `change`. Tabs tell each other which files are theirs. One that
+ * is too busy to answer costs a file that is sent twice; stored it is once, for it goes under the same key. */
+export class Unfinished extends EventTarget {
+  rows = [];
+  #elsewhere = new Set(); // ids of the files that other tabs have
+  #look = null; // the latest, which counts
+
+  /** `channel` is one that hears this page's own session, too. */
+  constructor({ kept, keeper, queue, session, channel, timing = TIMING }) {
+    super();
+    Object.assign(this, { kept, keeper, queue, session, channel, timing });
+    channel.addEventListener('message', ({ data }) => this.#hear(data));
+  }
+
+  /** Look for files that nobody sends. */
+  async look() {
+    if (!this.session.active) return;
+    const look = Symbol('look');
+    this.#look = look;
+    const rows = await this.kept.load(this.session.user.id);
+    if (rows.some(({ id }) => !this.keeper.has(id))) await this.#callRoll();
+    if (look === this.#look) this.#show(rows);
+  }
+
+  /** Send what is on offer, under the old ids: what did arrive is not stored again. */
+  async resume() {
+    const rows = this.#take();
+    this.keeper.adopt(rows);
+    await this.queue.add(rows.map(({ id, file }) => ({ id, file })));
+    const missing = rows.filter(({ id }) => !this.queue.items.has(id)); // the same file is in the queue already
+    this.keeper.letGo(...missing.map(({ id }) => id));
+    this.#show([]);
+  }
+
+  /** Give up what is on offer. */
+  async discard() {
+    const rows = this.#take();
+    await this.kept.drop(rows.map(({ id }) => id));
+    this.#show([]);
+  }
+
+  /** Offer nothing to whoever comes next. */
+  clear() {
+    this.#look = null;
+    this.#show([]);
+  }
+
+  /** Return what is on offer, once, and tell the other tabs not to offer it. */
+  #take() {
+    const { rows } = this;
+    this.rows = [];
+    this.#look = null;
+    this.channel.postMessage({ type: 'my-files', ids: rows.map(({ id }) => id) });
+    return rows;
+  }
+
+  #show(rows) {
+    this.rows = rows.filter(({ id }) => !this.keeper.has(id) && !this.#elsewhere.has(id));
+    this.dispatchEvent(new Event('change'));
+  }
+
+  /** Give the other tabs time to name their files. */
+  async #callRoll() {
+    this.#elsewhere.clear();
+    this.channel.postMessage({ type: 'whose-files' });
+    await pause(this.timing.rollCall);
+  }
+
+  #hear({ type, ids, user }) {
+    if (type === 'whose-files') this.channel.postMessage({ type: 'my-files', ids: this.keeper.ids });
+    if (type === 'signed-out' && this.rows.some((row) => row.user === user.id)) this.clear();
+    if (type !== 'my-files') return;
+    for (const id of ids) this.#elsewhere.add(id);
+    if (this.rows.length) this.#show(this.rows);
+  }
+}
