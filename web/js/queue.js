@@ -2,7 +2,7 @@
 import { pause } from './clock.js';
 import { TIMING } from './config.js';
 import { deliver } from './delivery.js';
-import { advance, canRetry, isActive, isUploading, newItem } from './item.js';
+import { advance, canRetry, foldRefused, isActive, isUploading, newItem } from './item.js';
 import { SignedOut } from './session.js';
 import { validate } from './validate.js';
 
@@ -22,9 +22,11 @@ export class UploadQueue extends EventTarget {
     for (const store of [session, network]) store.addEventListener('change', () => this.#pump());
   }
 
-  /** Add files in their order: `[{file, folder}]`. Those that cannot be sent become rows that say why. */
+  /** Add files in their order: `[{file, from, refusal}]`, or a promise of it. Those that cannot be sent become rows
+   * that say why; those of one folder, `from`, share a row. */
   add(candidates) {
-    this.#adding = this.#adding.then(() => this.#add(candidates)).catch(reportError);
+    const { user } = this.tools.session;
+    this.#adding = this.#adding.then(async () => this.#add(await candidates, user)).catch(reportError);
     return this.#adding;
   }
 
@@ -60,14 +62,13 @@ export class UploadQueue extends EventTarget {
     return [...this.items.values()].filter(holds);
   }
 
-  async #add(candidates) {
+  async #add(candidates, user) {
     const { session, limits } = this.tools;
-    const { user } = session;
     const seen = new Set(this.all(isActive).map((item) => item.print));
     const items = [];
     const duplicates = [];
-    const check = async ({ file, folder }) => {
-      const item = newItem(file, limits);
+    const check = async ({ file, from, refusal }) => {
+      const item = Object.assign(newItem(file, limits), { from });
       if (seen.has(item.print)) {
         duplicates.push(file.name);
         return;
@@ -75,7 +76,7 @@ export class UploadQueue extends EventTarget {
       seen.add(item.print);
       items.push(item);
       item.turn = ++this.#turn;
-      item.refusal = folder ? 'folder' : await validate(file, limits);
+      item.refusal = refusal ?? (await validate(file, limits));
       item.status = item.refusal ? 'FAILED' : 'PENDING';
     };
     for (let at = 0; at < candidates.length; at += AT_ONCE) {
@@ -83,8 +84,9 @@ export class UploadQueue extends EventTarget {
       await pause(0);
     }
     if (session.user?.id !== user?.id) return;
-    for (const item of items) this.items.set(item.id, item);
-    this.#emit('add', { items, duplicates });
+    const shown = foldRefused(items, limits);
+    for (const item of shown) this.items.set(item.id, item);
+    this.#emit('add', { items: shown, duplicates });
     this.#pump();
   }
 

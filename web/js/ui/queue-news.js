@@ -37,7 +37,8 @@ export function mountNews(queue, limits, onTitle) {
 
   queue.addEventListener('add', ({ detail: { items, duplicates } }) => {
     const fresh = items.filter((item) => !item.refusal);
-    const texts = [addedText(fresh.length, items.length - fresh.length), duplicatesText(duplicates)];
+    const refused = items.reduce((sum, { refusal, count }) => sum + (refusal ? count : 0), 0);
+    const texts = [addedText(fresh.length, refused), duplicatesText(duplicates)];
     announce(texts.filter(Boolean).join('. '));
     for (const item of fresh) batch.add(item);
     tell();
