@@ -149,7 +149,7 @@ class Album:
         with halted(self.live):
             sizes = [(LONG, PDF, 9_000_000), ("Drawings.pdf", PDF, 9_900_000), ("notes.txt", TXT)]
             choose([named(folder, *one) for one in sizes])
-            expect(row(page, "notes.txt")).to_contain_text("Finishing")
+            expect(row(page, "notes.txt")).to_contain_text("Checking")
             choose([named(folder, "plan.docx", DOCX)])
             expect(row(page, "plan.docx")).to_contain_text("Waiting")
             expect(row(page, LONG)).not_to_contain_text("Uploading · 0 %")

@@ -183,7 +183,7 @@ def test_the_limits_tell_whoever_asks_what_the_account_keeps(make_app: Callable[
         assert (answer.get_json()["quotaBytes"], answer.get_json()["usedBytes"]) == (0, len(PDF))
     for answer in (alice.client.get("/api/limits"), bearing(alice, "ups_nonsense")("GET", "/api/limits")):
         assert answer.status_code == 200
-        assert answer.get_json().keys() == {"ok", "maxFileBytes", "maxFiles", "types"}
+        assert answer.get_json().keys() == {"ok", "instanceName", "maxFileBytes", "maxFiles", "types"}
 
 
 # --- how it is borne

@@ -179,7 +179,7 @@ LINES |= {f"a Host of {mark}": "GET / HTTP/1.1\r\n" + filled("Host: ", mark) for
 def requests_with(field: str, token: str) -> list[bytes]:
     """Requests for a file, for what needs a token, and for an upload that passes the gate, with one field more."""
     return [
-        head("GET /app.css HTTP/1.1", field),
+        head("GET /css/base.css HTTP/1.1", field),
         head("GET /api/documents HTTP/1.1", field),
         head(UPLOAD, field, token, "Content-Length: 5") + b"hello",
     ]
@@ -388,7 +388,7 @@ def test_a_reader_at_twenty_kilobytes_a_second_is_served(hasty: Live, download: 
 def test_pipelined_answers_that_nobody_reads_are_given_up(hasty: Live) -> None:
     """K3: small answers too, however many were asked for."""
     with Wire(hasty, receive_buffer=4096) as wire:
-        flood(wire, head("GET /app.css HTTP/1.1") * 8000)
+        flood(wire, head("GET /css/base.css HTTP/1.1") * 8000)
         assert not was_reset(wire)
         assert eventually(lambda: was_reset(wire), 20)
 
@@ -415,7 +415,7 @@ def test_answers_that_are_never_read_hold_no_descriptors(live: Live) -> None:
     with visited(live), ExitStack() as stack:
         wires = [stack.enter_context(Wire(live, receive_buffer=4096)) for _ in range(10)]
         for wire in wires:
-            flood(wire, head("GET /app.css HTTP/1.1") * 8000)
+            flood(wire, head("GET /css/base.css HTTP/1.1") * 8000)
         assert descriptors(live) < before + 100
     assert errors(live) == []
     assert live.log.stat().st_size - size < 3_000_000

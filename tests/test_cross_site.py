@@ -431,7 +431,7 @@ API_ERRORS = {
 PAGES = {
     "the client": (("GET", "/"), {}, 200, ""),
     "a script": (("GET", "/js/main.js"), {}, 200, ""),
-    "a style": (("GET", "/app.css"), {}, 200, ""),
+    "a style": (("GET", "/css/base.css"), {}, 200, ""),
     "limits": (("GET", "/api/limits"), {}, 200, ""),
     "healthz": (("GET", "/healthz"), {}, 200, ""),
     "options": (("OPTIONS", UPLOAD), {}, 200, ""),
@@ -611,7 +611,7 @@ def test_a_status_has_one_code_whoever_refuses(live: Live, case: str) -> None:
 LIVE_PAGES = [
     ("/", 200),
     ("/js/main.js", 200),
-    ("/app.css", 200),
+    ("/css/base.css", 200),
     ("/api/limits", 200),
     ("/api/documents", 401),
     ("/x", 404),

@@ -616,7 +616,7 @@ Channel.__init__ = __init__
 
 def test_each_request_is_answered_once_however_threads_take_turns(tmp_path: Path) -> None:
     """C7: a request that comes as the one before it ends is no second thread's too: answers would change places."""
-    paths = ["/", "/app.css", "/js/main.js", "/js/http.js"]
+    paths = ["/", "/css/base.css", "/js/main.js", "/js/http.js"]
     with tuned(tmp_path, HELD_UP) as live:
         files = {path: live.request("GET", path)[2] for path in paths}
         assert len(set(files.values())) == len(paths)

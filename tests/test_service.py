@@ -74,6 +74,7 @@ DEFAULTS = {
     "PORT": 4000,
     "FRONTEND_URL": [],
     "PUBLIC_URL": "http://127.0.0.1:4000",
+    "INSTANCE_NAME": "Documents",
     "TRUSTED_PROXY": "",
     "TRUSTED_HOSTS": [],
     "MAX_FILE_BYTES": 10_485_760,
@@ -121,6 +122,18 @@ BAD = {
     "LOG_FORMAT": ["xml"],
     "SENTRY_DSN": ["https://sentry.example.org/1", "key@host/1", "https://key@host", "https://key@host/x"],
     "PUBLIC_URL": ["files.example.org", "https://a.test/path", "ftp://a.test", "https://", "https://a.test/"],
+    "INSTANCE_NAME": [
+        " ",
+        "x" * 61,
+        "a\nb",
+        "a\tb",
+        "a\x7fb",
+        "a\u202efdp",
+        "a\u2066b",
+        "a\u2028b",
+        "a\ufeffb",
+        "\udcff",
+    ],
     "FRONTEND_URL": ["*", "null", "https://a.test/", "https://a.test, *", "a.test", r"https://.*\.test"],
     "TRUSTED_PROXY": ["*", "10.0.0.0/8", "nginx", "10.0.0.1,10.0.0.2", "127.0.0.1:80"],
     "ADMIN_EMAIL": ["admin", "a b@c", "@", "a@b@c"],
@@ -137,6 +150,21 @@ def test_a_bad_value_stops_the_start_with_one_line_that_names_it(name: str, valu
     with pytest.raises(config.ConfigError) as stopped:
         config.load({"INSTANCE_PATH": str(tmp_path)} | {name: value})
     assert re.fullmatch(rf"{name} .+\.", str(stopped.value)), stopped.value
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 60, "ü" * 60, "Müller & Söhne <Akten>", "می\u200cخواهم", "書類　保管", "🗂️ Files"]
+)
+def test_the_instance_has_the_name_it_is_given(name: str, make_app: Callable[..., Flask]) -> None:
+    """Issue 10: what stands in the page's header and title is told to everybody, without the spaces around it."""
+    told = make_app(INSTANCE_NAME=f" {name} ").test_client().get("/api/limits").get_json()
+    assert told["instanceName"] == name
+
+
+def test_the_instance_s_name_is_composed(make_app: Callable[..., Flask]) -> None:
+    """As names of files are: a decomposed one looks the same and counts more characters."""
+    app = make_app(INSTANCE_NAME="u\u0308" * 60)
+    assert app.test_client().get("/api/limits").get_json()["instanceName"] == "ü" * 60
 
 
 @pytest.mark.parametrize("bucket", ["abc", "a" * 63, "files.example.org", "1.2.3", "1.2.3.4.5", "a--b-1"])

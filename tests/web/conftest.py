@@ -19,7 +19,7 @@ from playwright.sync_api import BrowserContext, BrowserType, Page, expect
 from tests.support.bodies import PDF
 from tests.support.engines import BASE, Live, installed, start_live
 from tests.support.people import add_user
-from tests.web.steps import Account, Watch, sign_in
+from tests.web.steps import Account, Watch, patience, sign_in
 from uploadsvc import create_app
 from uploadsvc.extensions import db
 
@@ -133,6 +133,7 @@ def signed_in(page: Page, person: Account, watch: Watch) -> Page:
     sign_in(page, person)
     expect(page.locator("#documents-empty")).to_be_visible()
     expect(page.locator("#hint")).not_to_be_empty()
+    patience(page, fold=600_000)  # rows stay where a test looks for them
     return page
 
 

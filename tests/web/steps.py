@@ -110,8 +110,8 @@ def sign_in(page: Page, person: Account) -> None:
 
 
 def rows(page: Page, status: str = "") -> Locator:
-    """Return the queue's rows, or those of one status."""
-    return page.locator("#queue-list > li" + (f"[data-status={status}]" if status else ""))
+    """Return the queue's rows, folded ones too, or those of one status."""
+    return page.locator("#queue .rows > li" + (f"[data-status={status}]" if status else ""))
 
 
 def row(page: Page, name: str) -> Locator:

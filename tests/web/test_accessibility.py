@@ -79,7 +79,7 @@ def mixed(page: Page, person: Account, disk: Callable[..., Path]) -> Iterator[No
     page.unroute("**/api/upload")
     with frozen(person.site):
         choose(page, *[disk(f"way{number}.pdf", size=9_000_000 if number else 1000) for number in range(5)])
-        expect(row(page, "way0.pdf")).to_contain_text("Finishing")
+        expect(row(page, "way0.pdf")).to_contain_text("Checking…")
         row(page, "way4.pdf").get_by_role("button", name="Cancel upload of way4.pdf").click()
         expect_status(page, "way4.pdf", "CANCELLED")
         yield

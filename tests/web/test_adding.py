@@ -282,7 +282,7 @@ def test_A14_many_files(signed_in: Page, disk):
         choose(signed_in, *paths)
         expect(rows(signed_in)).to_have_count(1000)
         expect(rows(signed_in, "UPLOADING")).to_have_count(3)
-        expect(signed_in.locator("#queue-summary")).to_have_text("0 of 1000 uploaded")
+        expect(signed_in.locator("#queue-summary")).to_have_text("0 of 1,000 uploaded")
         assert signed_in.evaluate("appended") == [1000]
         assert rows(signed_in).last.evaluate("(row) => getComputedStyle(row).contentVisibility") == "auto"
         if max(longest := signed_in.evaluate("tasks"), default=0) <= 1000 * allowance(0.2):
@@ -320,7 +320,7 @@ def test_A16_hostile_name(signed_in: Page, disk, person: Account, allow):
     choose(signed_in, disk(hostile))
     expect(rows(signed_in, "SUCCESS")).to_have_count(1)
     expect(row(signed_in, hostile)).to_have_count(1)
-    expect(signed_in.locator("#documents-list .name")).to_have_text(hostile)
+    expect(signed_in.locator("#documents-list .full")).to_have_text(hostile)
     assert signed_in.locator("img").count() == 0
     assert signed_in.title() != "gotcha"
     assert person.names == [hostile]

@@ -31,13 +31,13 @@ def test_D1_list_cache(signed_in: Page) -> None:
     choose(signed_in, pdf("old.pdf"))
     expect(shelf(signed_in)).to_have_count(1)
     choose(signed_in, pdf("new.pdf"))
-    expect(shelf(signed_in).locator(".name")).to_have_text(["new.pdf", "old.pdf"])
+    expect(shelf(signed_in).locator(".full")).to_have_text(["new.pdf", "old.pdf"])
     signed_in.evaluate(show)
     signed_in.evaluate("fetch('/api/limits')")
     assert lists == []
     with signed_in.expect_response("**/api/documents?*"):
         signed_in.get_by_role("button", name="Refresh").click()
-    expect(shelf(signed_in).locator(".name")).to_have_text(["new.pdf", "old.pdf"])
+    expect(shelf(signed_in).locator(".full")).to_have_text(["new.pdf", "old.pdf"])
     assert lists == [200]
     other = signed_in.context.new_page()
     other.goto("/")
@@ -45,7 +45,7 @@ def test_D1_list_cache(signed_in: Page) -> None:
     choose(signed_in, pdf("newest.pdf"))
     expect(shelf(signed_in)).to_have_count(3)
     other.evaluate(show)
-    expect(shelf(other).locator(".name")).to_have_text(["newest.pdf", "new.pdf", "old.pdf"])
+    expect(shelf(other).locator(".full")).to_have_text(["newest.pdf", "new.pdf", "old.pdf"])
     assert lists == [200, 200, 200]
 
 
@@ -100,7 +100,7 @@ def test_D3_delete(signed_in: Page, person: Account, allow: Allow) -> None:
     gone = shelf(signed_in).first.get_attribute("data-id")
     assert person.site.request("DELETE", f"/api/documents/{gone}", headers=person.site.login(person.email))[0] == 200
     delete(3)
-    expect(shelf(signed_in).locator(".name")).to_have_text(["d1.pdf", "d0.pdf"])
+    expect(shelf(signed_in).locator(".full")).to_have_text(["d1.pdf", "d0.pdf"])
     expect(signed_in.locator("#documents-h")).to_be_focused()
     assert person.names == ["d0.pdf", "d1.pdf"]
 

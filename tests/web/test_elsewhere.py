@@ -229,7 +229,7 @@ def got(places: dict[str, Any], path: str, **headers: str) -> tuple[int, dict[st
     return found
 
 
-@pytest.mark.parametrize("path", ["/", "/index.html", "/js/main.js", "/js/ui/dom.js", "/app.css", "/icon.svg"])
+@pytest.mark.parametrize("path", ["/", "/index.html", "/js/main.js", "/js/ui/dom.js", "/css/base.css", "/icon.svg"])
 def test_the_page_comes_with_the_services_own_headers(places: dict[str, Any], site: Live, path: str) -> None:
     """B9: but for where it may connect to; the same types and bytes but for one line; asked for again each time."""
     status, headers, body = got(places, path)

@@ -39,7 +39,7 @@ def values(page: Page) -> list[float]:
 
 
 def test_B1_states(signed_in: Page, disk, allow):
-    """A row says where it is: waiting, uploading, uploaded, failed, cancelled; failed ones can be tried again."""
+    """A row says where it is: waiting, uploading, uploaded, failed, cancelled; what was refused is finished."""
     allow("status of 415")
     refused = FILES / "refused" / "docm-renamed.docx"
     throttle(signed_in, 20_000)
@@ -54,23 +54,25 @@ def test_B1_states(signed_in: Page, disk, allow):
     failed = row(signed_in, refused.name)
     expect(failed).to_have_attribute("data-status", "FAILED")
     expect(failed.locator(".meta")).to_contain_text("Not uploaded. ")
+    expect(failed.get_by_role("button")).to_have_accessible_name(f"Remove {refused.name}")  # and no Retry
+    expect(signed_in.get_by_role("button", name="Retry failed")).to_be_hidden()
     signed_in.evaluate(RECORD)
-    signed_in.get_by_role("button", name=f"Retry {refused.name}").click()
-    expect(failed).to_have_attribute("data-status", "FAILED")
     signed_in.get_by_role("button", name="Retry a.pdf").click()
     expect(row(signed_in, "a.pdf")).to_have_attribute("data-status", "SUCCESS")
-    assert set(statuses(signed_in)) <= {"PENDING", "UPLOADING", "FAILED", "SUCCESS"}
+    assert set(statuses(signed_in)) <= {"PENDING", "UPLOADING", "SUCCESS"}
     assert statuses(signed_in)[-1] == "SUCCESS"
     expect(signed_in.locator("#queue-summary")).to_have_text("3 of 4 uploaded · 1 failed")
+    signed_in.get_by_role("button", name="Clear finished").click()
+    expect(rows(signed_in)).to_have_count(0)
 
 
 def test_B2_no_false_100(signed_in: Page, disk, site, person: Account):
-    """A file that was sent but not answered is "Finishing…" with a bar that promises nothing."""
+    """A file that was sent but not answered is "Checking…" with a bar that promises nothing."""
     signed_in.evaluate(RECORD)
     with frozen(site):
         choose(signed_in, disk("a.pdf", size=30_000))
         here = row(signed_in, "a.pdf")
-        expect(here.locator(".meta")).to_have_text("Finishing… sent, waiting for the server")
+        expect(here.locator(".meta")).to_have_text("Checking…")
         expect(here).to_have_attribute("data-status", "UPLOADING")
         expect(here.locator("progress")).to_be_visible()
         assert here.locator("progress").get_attribute("value") is None
@@ -139,7 +141,7 @@ def test_B6_cancel_late(signed_in: Page, disk, site, watch: Watch, person: Accou
     before = sum(request.startswith("GET /api/documents") for request in watch.requests)
     with frozen(site):
         choose(signed_in, disk("late.pdf"))
-        expect(row(signed_in, "late.pdf").locator(".meta")).to_contain_text("Finishing…")
+        expect(row(signed_in, "late.pdf").locator(".meta")).to_contain_text("Checking…")
         with signed_in.expect_request("**/api/documents?*") as asked:
             signed_in.get_by_role("button", name="Cancel upload of late.pdf").click()
             expect(row(signed_in, "late.pdf")).to_have_attribute("data-status", "CANCELLED")

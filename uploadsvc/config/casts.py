@@ -3,6 +3,7 @@
 import ipaddress
 import re
 import shlex
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,8 +11,11 @@ from urllib.parse import urlsplit
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from ..filetypes import readable
+
 _POSTGRES_SCHEMES = {"postgres", "postgresql", "postgresql+psycopg"}
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_TITLE_CHARS = 60  # what the header of a page has room for
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1123 §2.1: boto3 takes no other
 _ENDPOINT = re.compile(
     rf"https?://(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(?::\d{{1,5}})?/?", re.ASCII | re.IGNORECASE
@@ -61,6 +65,14 @@ def utf8(text: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in text):  # bytes that os.environ could not decode
         raise ValueError("must be UTF-8")
     return text
+
+
+def title(text: str) -> str:
+    """Return a name for people, in NFC and without the spaces around it."""
+    name = unicodedata.normalize("NFC", text.strip())
+    if not 1 <= len(name) <= _TITLE_CHARS or readable(name) != name:
+        raise ValueError(f"must be 1 to {_TITLE_CHARS} characters, none of them a control or bidi character")
+    return name
 
 
 def bucket(text: str) -> str:

@@ -21,6 +21,7 @@ from .casts import (
     redis,
     region,
     switch,
+    title,
     token,
     whole,
 )
@@ -64,6 +65,7 @@ SETTINGS = (
     ),
     Setting("FRONTEND_URL", "", list_of(origin), "origins of clients served elsewhere; empty: no CORS at all"),
     Setting("PUBLIC_URL", "http://127.0.0.1:4000", origin, "how people reach the service; https makes cookies Secure"),
+    Setting("INSTANCE_NAME", "Documents", title, "what the page calls itself in its header and title; 60 characters"),
     Setting("TRUSTED_PROXY", "", proxy, "the one proxy whose X-Forwarded-* and X-Request-ID are believed"),
     Setting("TRUSTED_HOSTS", "", list_of(str.lower), "the Host names to answer to; empty: any"),
     Setting("MAX_FILE_BYTES", str(10 * 1024 * 1024), whole(1), "a file of exactly this size passes"),

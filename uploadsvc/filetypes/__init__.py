@@ -21,11 +21,17 @@ _WINDOWS_PATH = re.compile(r"(?:^|/)\s*(?:[A-Za-z]:\\|\\\\)")  # `C:\…` or `\\
 _RESERVED = re.compile(r'[<>:"|?*\\]')  # characters that other filesystems refuse in a name
 
 
+def readable(text: str) -> str:
+    """Return `text` in NFC without control or bidi characters, lone surrogates, line or paragraph separators."""
+    if text.isascii() and text.isprintable():  # most texts are, and then have nothing to drop or to compose
+        return text
+    text = "".join(c for c in text if unicodedata.category(c) not in _DROPPED and c not in _BIDI)
+    return unicodedata.normalize("NFC", text)
+
+
 def clean_name(name: str) -> str:
     """Return the name a person sees: its last path component in NFC, no control or bidi characters, 255 characters."""
-    if not (name.isascii() and name.isprintable()):  # most names are, and then have nothing to drop or to compose
-        name = "".join(c for c in name if unicodedata.category(c) not in _DROPPED and c not in _BIDI)
-        name = unicodedata.normalize("NFC", name)
+    name = readable(name)
     if _WINDOWS_PATH.search(name):
         name = name.replace("\\", "/")
     name = name.rpartition("/")[2].strip()

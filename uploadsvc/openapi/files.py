@@ -101,11 +101,12 @@ FILES: dict[str, dict[str, Any]] = {
     ),
     "/api/limits": get(
         "limits",
-        "Tell what may be uploaded, and how much is kept for whom",
+        "Tell the instance's name, what may be uploaded, and how much is kept for whom",
         [*UPLOAD, {}],
         ok(
             "Who has good credentials is told `quotaBytes`, 0 for none, and `usedBytes`.",
             {
+                "instanceName": WORD,
                 "maxFileBytes": SIZE,
                 "maxFiles": NUMBER,
                 "types": several(record({"extension": TEXT, "mimetype": TEXT})),

@@ -46,10 +46,16 @@ def init_app(app: Flask) -> None:
 
 @bp.get("/limits")
 def limits() -> Response:
-    """Tell what may be uploaded, and to whom it belongs how much of it is kept."""
+    """Tell the instance's name, what may be uploaded, and to whom it belongs how much of it is kept."""
     types = [{"extension": kind.extension, "mimetype": kind.mimetype} for kind in TYPES]
     config = current_app.config
-    body = {"ok": True, "maxFileBytes": config["MAX_FILE_BYTES"], "maxFiles": config["MAX_FILES"], "types": types}
+    body = {
+        "ok": True,
+        "instanceName": config["INSTANCE_NAME"],
+        "maxFileBytes": config["MAX_FILE_BYTES"],
+        "maxFiles": config["MAX_FILES"],
+        "types": types,
+    }
     principal = known()
     if principal:
         account = principal.account

@@ -23,9 +23,10 @@ export const TIMING = {
   listFresh: 300_000,
   loadingText: 300,
   minute: 60_000, // "Updated 2 minutes ago"
-  settle: 1_000, // from a cancelled "Finishing…" to the look at what became of it
+  settle: 1_000, // from a cancelled "Checking…" to the look at what became of it
   frame: 16, // a timer, because requestAnimationFrame rests in a hidden tab
   tick: 1_000, // "Trying again in 8 seconds"
+  fold: 10_000, // from a row's "Uploaded" to the line that stands for all of these
   dragGone: 1_000, // no dragover for so long: the drag is over
   burst: 5_000, // failures closer together are one piece of news
   speakGap: 1_000,

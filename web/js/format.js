@@ -47,6 +47,18 @@ export function ago(milliseconds) {
   return minutes < 60 ? AGO.format(-minutes, 'minute') : AGO.format(-Math.floor(minutes / 60), 'hour');
 }
 
+/** Return how long something still takes, roughly: "20 seconds", "4 minutes", "2 hours". */
+export function lasting(milliseconds) {
+  const seconds = milliseconds / 1000;
+  if (seconds < 58) return duration(Math.max(5, 5 * Math.round(seconds / 5)), 'second');
+  if (seconds < 5400) return duration(Math.round(seconds / 60), 'minute');
+  return duration(Math.round(seconds / 3600), 'hour');
+}
+
+function duration(value, unit) {
+  return value.toLocaleString(locale, { style: 'unit', unit, unitDisplay: 'long' });
+}
+
 /** Return a name as it may be shown: whole, with every mark that turns or hides text made visible. */
 export const shown = (name) => name.replace(MARKS, '\ufffd');
 

@@ -6,6 +6,7 @@ import { hasFailed, isActive } from './item.js';
 import { Network } from './network.js';
 import { UploadQueue } from './queue.js';
 import { Session, verifyStatus } from './session.js';
+import { rememberedName, showName } from './ui/brand.js';
 import { mountDocuments } from './ui/docs-view.js';
 import { $ } from './ui/dom.js';
 import { mountDropzone, sayLimits } from './ui/dropzone.js';
@@ -16,7 +17,7 @@ import { mountViews } from './ui/views.js';
 import { sendFile } from './upload.js';
 import { translate } from './words.js';
 
-const limits = { maxFileBytes: 0, types: [], instanceName: 'Documents' }; // filled by the server's answer
+const limits = { maxFileBytes: 0, types: [], instanceName: rememberedName() }; // filled by the server's answer
 const channel = new BroadcastChannel('session');
 const session = new Session({ channel });
 const network = new Network({ probe });
@@ -29,6 +30,7 @@ const ready = new Promise((resolve) => {
 });
 
 translate();
+showName(limits.instanceName);
 traffic.answered = () => network.note(200);
 traffic.missed = () => network.check();
 network.heed(window);
@@ -44,8 +46,9 @@ queue.addEventListener('stored', ({ detail: { file } }) => documents.prepend(fil
 queue.addEventListener('unsure', () => setTimeout(() => documents.load(), TIMING.settle));
 for (const type of ['add', 'change', 'remove']) queue.addEventListener(type, guardLeaving);
 
+const setTitle = mountViews(context);
 mountQueue(queue, context);
-mountNews(queue, limits, mountViews(context));
+mountNews(queue, limits, setTitle);
 mountDocuments(documents, context);
 mountSignIn(session);
 mountDropzone({
@@ -67,7 +70,7 @@ async function start() {
   try {
     const limited = limits.types.length ? limits : request('/api/limits');
     await Promise.all([limited, session.state === 'unknown' && session.check()]);
-    sayLimits(Object.assign(limits, await limited));
+    noteLimits(await limited);
     documents.ensure();
     open();
   } catch (error) {
@@ -96,8 +99,14 @@ async function send(...upload) {
 }
 
 async function readLimits() {
-  const read = await request('/api/limits').catch(() => limits);
-  sayLimits(Object.assign(limits, read));
+  noteLimits(await request('/api/limits').catch(() => limits));
+}
+
+function noteLimits(read) {
+  Object.assign(limits, read);
+  sayLimits(limits);
+  showName(limits.instanceName);
+  setTitle();
 }
 
 /** After a sign-out nothing of it is left to see, but files that are still to be sent wait for their owner. */

@@ -34,8 +34,9 @@ function failure({ status, code, told }, limits, name) {
   if (status === undefined) return say('failed_network');
   if (status === 413) return say('failed_limit', { limit: bytes(limits.maxFileBytes) });
   if (status === 429) return say('failed_throttled');
-  if (status === 507) return say('failed_full');
-  if (status >= 500) return say('failed_server');
+  if (code === 'quota_exceeded') return say('failed_full');
+  if (code === 'insufficient_storage') return say('failed_disk');
+  if (status >= 500 && status !== 507) return say('failed_server');
   return told ? withoutName(told, name) : say('failed_request');
 }
 

@@ -6,40 +6,52 @@ import { csrfToken, judge, NetworkTrouble, Stalled } from './http.js';
  * `onProgress(loaded, sent)` tells the bytes on their way and whether the last one has left. */
 export async function sendFile(item, { signal, onProgress, timing }) {
   const xhr = new XMLHttpRequest();
-  let moved = performance.now();
-  let sent = false;
+  const pace = watchPace(xhr.upload, onProgress);
   let watchdog = 0;
-  const onMove = ({ type, loaded }) => {
-    moved = performance.now();
-    sent = type === 'load';
-    onProgress(loaded, sent);
-  };
-  const isStuck = () => performance.now() - moved > (sent ? timing.finish : timing.stall);
-
-  xhr.upload.onprogress = onMove;
-  xhr.upload.onload = onMove;
   try {
     await new Promise((resolve, reject) => {
-      const abort = () => {
-        xhr.abort();
-        reject(signal.reason);
-      };
-      const watch = () => {
-        if (isStuck()) reject(new Stalled());
-      };
       xhr.onload = resolve;
       xhr.onerror = () => reject(new NetworkTrouble());
-      signal.addEventListener('abort', abort, { once: true });
-      watchdog = setInterval(watch, timing.watch);
+      const giveUp = () => {
+        stop(xhr);
+        reject(signal.reason);
+      };
+      signal.addEventListener('abort', giveUp, { once: true });
+      watchdog = setInterval(() => {
+        if (stands(pace, timing)) reject(new Stalled());
+      }, timing.watch);
       start(xhr, item);
     });
     return judge(xhr.status, xhr.response, xhr.getResponseHeader('Retry-After')).files?.[0];
   } finally {
     clearInterval(watchdog);
-    xhr.upload.onprogress = null;
-    xhr.upload.onload = null;
-    xhr.abort();
+    stop(xhr);
   }
+}
+
+/** Tell `onProgress` of every move; return when the last one was and whether all is sent, kept up to date. */
+function watchPace(upload, onProgress) {
+  const pace = { moved: performance.now(), sent: false };
+  const note = ({ type, loaded, total, lengthComputable }) => {
+    pace.moved = performance.now();
+    // Firefox fires load only together with the answer, WebKit and Chromium when the last byte has left
+    pace.sent = type === 'load' || (lengthComputable && loaded === total);
+    onProgress(loaded, pace.sent);
+  };
+  upload.onprogress = note;
+  upload.onload = note;
+  return pace;
+}
+
+function stands({ moved, sent }, { stall, finish }) {
+  return performance.now() - moved > (sent ? finish : stall);
+}
+
+/** Break the request off, if it is still under way; nothing more is told of it. */
+function stop(xhr) {
+  xhr.upload.onprogress = null;
+  xhr.upload.onload = null;
+  xhr.abort();
 }
 
 /** Send the body: the type that the extension stands for, and the name in NFC (macOS gives it decomposed). */

@@ -1,50 +1,52 @@
 // What is said of the queue: aloud, and in the window's title.
+import { Batch } from '../batch.js';
 import { TIMING } from '../config.js';
 import { shown } from '../format.js';
-import { isActive } from '../item.js';
 import { failureText } from '../reasons.js';
 import { say } from '../words.js';
 import { announce } from './announcer.js';
 import { soon } from './dom.js';
+import { mountTotal } from './total.js';
 
 /** Tell what happens in `queue`; `onTitle(decorate)` gets what makes "(3/12) Uploading – Documents" of the title. */
 export function mountNews(queue, limits, onTitle) {
-  const batch = new Set(); // what came in since the queue was last idle
+  const batch = new Batch(queue);
+  const showTotal = mountTotal(queue, batch);
+  const plainTitle = () => onTitle((title) => title);
   let quarter = 0;
   let failedAt = -Infinity;
 
-  function tellProgress(items, active) {
-    const reached = quarterOf(items, active);
-    const done = items.length - active.length;
-    onTitle((title) => say('title_uploading', { done, count: items.length, title }));
+  function tellProgress({ done, count, share }) {
+    const reached = Math.min(3, Math.floor(4 * share));
+    onTitle((title) => say('title_uploading', { done, count, title }));
     if (reached > quarter) announce(say('percent_uploaded', { percent: reached * 25 }));
     quarter = Math.max(quarter, reached);
   }
 
-  function tellEnd(items) {
-    onTitle((title) => title);
-    if (items.length) announce(sum(items));
+  function tellEnd({ count }) {
+    if (count) announce(sum(batch));
+    if (count && !isLookedAt()) onTitle(endTitle(batch));
+    else if (isLookedAt()) plainTitle();
     quarter = 0;
     batch.clear();
   }
 
   const tell = soon(() => {
-    const items = [...batch].filter(({ id }) => queue.items.has(id));
-    const active = items.filter(isActive);
-    if (active.length) tellProgress(items, active);
-    else tellEnd(items);
+    const state = batch.state();
+    showTotal(state);
+    if (state.active) tellProgress(state);
+    else tellEnd(state);
   });
+  onLook(() => batch.state().active || plainTitle());
 
   queue.addEventListener('add', ({ detail: { items, duplicates } }) => {
     const fresh = items.filter((item) => !item.refusal);
     const refused = items.reduce((sum, { refusal, count }) => sum + (refusal ? count : 0), 0);
     const texts = [addedText(fresh.length, refused), duplicatesText(duplicates)];
     announce(texts.filter(Boolean).join('. '));
-    for (const item of fresh) batch.add(item);
     tell();
   });
   queue.addEventListener('change', ({ detail: { item } }) => {
-    if (isActive(item)) batch.add(item); // a retry
     if (item.status === 'FAILED') tellFailure(item);
     tell();
   });
@@ -69,18 +71,28 @@ function duplicatesText(names) {
   return say('already_listed', { name: shown(names[0]) });
 }
 
-function quarterOf(items, active) {
-  const all = items.reduce((total, { size }) => total + size, 0);
-  const left = active.reduce((total, { size, loaded }) => total + Math.max(0, size - loaded), 0);
-  return Math.min(3, Math.floor(4 * (1 - left / all)));
-}
-
-function sum(items) {
-  const having = (status) => items.filter((item) => item.status === status).length;
-  const failed = having('FAILED');
-  const cancelled = having('CANCELLED');
-  const parts = [say('files_uploaded', { count: having('SUCCESS') })];
+function sum(batch) {
+  const failed = batch.having('FAILED');
+  const cancelled = batch.having('CANCELLED');
+  const parts = [say('files_uploaded', { count: batch.having('SUCCESS') })];
   if (failed) parts.push(say('files_failed', { failed }));
   if (cancelled) parts.push(say('files_cancelled', { cancelled }));
   return parts.join(', ');
+}
+
+/** Return what makes a title tell how a batch ended; a batch that was given up altogether says nothing. */
+function endTitle(batch) {
+  const failed = batch.having('FAILED');
+  const done = batch.having('SUCCESS');
+  if (failed) return (title) => say('title_failed', { failed, title });
+  return (title) => (done ? say('title_uploaded', { done, title }) : title);
+}
+
+const isLookedAt = () => !document.hidden && document.hasFocus();
+
+/** Call `act` whenever somebody looks at the page again. */
+function onLook(act) {
+  const look = () => isLookedAt() && act();
+  addEventListener('focus', look);
+  document.addEventListener('visibilitychange', look);
 }

@@ -2,6 +2,7 @@
 import { hasFailed, isActive, isFinished } from '../item.js';
 import { say } from '../words.js';
 import { $, soon } from './dom.js';
+import { foldedIds, foldSoon, patchFold } from './fold.js';
 import { makeRow, patchRow } from './queue-row.js';
 
 /** Keep the queue's section as `queue` says; `session`, `network` and `limits` explain why a row waits or failed. */
@@ -13,6 +14,7 @@ export function mountQueue(queue, context) {
     for (const item of dirty) {
       const row = rows.get(item.id);
       if (row) patchRow(row, item, context, touch);
+      if (row && item.status === 'SUCCESS') foldSoon(row);
     }
     dirty.clear();
     patchHead(queue);
@@ -38,6 +40,7 @@ export function mountQueue(queue, context) {
       rows.get(id).remove();
       rows.delete(id);
     }
+    patchFold();
     patchHead(queue);
   });
   for (const store of [context.session, context.network]) {
@@ -56,10 +59,10 @@ function mountActions(queue, flush) {
     places.find((element) => element?.checkVisibility()).focus();
   }
 
-  $('queue-list').addEventListener('click', ({ target }) => {
-    const button = target.closest('button');
+  $('queue').addEventListener('click', ({ target }) => {
+    const button = target.closest('li button');
     if (!button) return;
-    const row = target.closest('li');
+    const row = button.closest('li');
     const item = queue.items.get(row.dataset.id);
     const retry = row.querySelector('.retry');
     const cross = row.querySelector('.x');
@@ -70,19 +73,29 @@ function mountActions(queue, flush) {
   });
   $('retry-failed').addEventListener('click', () => act(() => queue.retry(...queue.all(hasFailed))));
   $('clear-finished').addEventListener('click', () => act(() => queue.remove(...queue.all(isFinished))));
+  $('clear-folded').addEventListener('click', () => {
+    const folded = foldedIds().map((id) => queue.items.get(id));
+    act(() => queue.remove(...folded));
+  });
 }
 
 function patchHead(queue) {
   const items = queue.all();
-  const having = (status) => items.filter((item) => item.status === status).length;
-  const done = having('SUCCESS');
-  const failed = having('FAILED');
   $('queue').hidden = !items.length;
   $('retry-failed').hidden = !items.some(hasFailed);
   $('clear-finished').hidden = !items.some(isFinished);
-  $('queue-summary').textContent = say(failed ? 'summary_failed' : 'summary', {
-    done,
-    failed,
-    count: items.length,
-  });
+  $('queue-summary').textContent = summary(items);
+}
+
+/** Files that were refused never left: they are counted apart. */
+function summary(items) {
+  const sent = items.filter((item) => !item.refusal);
+  const having = (status) => sent.filter((item) => item.status === status).length;
+  const failed = having('FAILED');
+  const refused = items.length - sent.length;
+  const values = { done: having('SUCCESS'), failed, refused, count: sent.length };
+  if (!sent.length) return say('summary_none', values);
+  if (failed && refused) return say('summary_both', values);
+  if (refused) return say('summary_refused', values);
+  return say(failed ? 'summary_failed' : 'summary', values);
 }

@@ -4,7 +4,8 @@ import { say } from '../words.js';
 import { announce } from './announcer.js';
 import { $, ask } from './dom.js';
 
-/** Show what `session` and `network` say; return the setter of the title, a function of the page's own. */
+/** Show what `session` and `network` say; return what writes the title anew, decorated by a function of
+ * the instance's name. */
 export function mountViews({ session, network, queue, limits }) {
   const dialog = $('sign-in-again');
   let view = '';
@@ -75,7 +76,7 @@ export function mountViews({ session, network, queue, limits }) {
   network.addEventListener('change', show);
   $('banner-action').addEventListener('click', () => (network.up ? askAgain() : network.check()));
   $('sign-out').addEventListener('click', () => signOut(session, queue));
-  return (decoration) => {
+  return (decoration = decorate) => {
     decorate = decoration;
     title();
   };

@@ -1,0 +1,196 @@
+"""Issue 10, "or the page stays blank": which browsers the page needs, what it says where its modules do not load, and
+what is fetched ahead so that they load soon."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.support.engines import ROOT
+from tests.web.steps import REFUSED, UNREACHED, Watch
+from tests.web.test_accessibility import check
+
+WEB = ROOT / "web"
+HTML = (WEB / "index.html").read_text(encoding="utf-8")
+SCRIPTS = sorted((WEB / "js").rglob("*.js"))
+STATIC = re.compile(r"^(?:import|export)\b[^;()]*?['\"](\.[^'\"]+)['\"]", re.MULTILINE)
+
+# Younger than two years at the end of 2026, or named by the issue: a browser without one of them shows a blank page.
+TOO_YOUNG = {
+    "Promise.withResolvers": r"\bwithResolvers\b",
+    "Promise.try": r"\bPromise\.try\b",
+    "methods of sets": r"\.(union|intersection|(symmetricD|d)ifference|is(Subset|Superset|Disjoint)(Of|From))\(",
+    "helpers of iterators": r"\b(Iterator\.(from|concat|zip)|(values|keys|entries|matchAll)\([^()]*\)\s*"
+    r"\.(map|filter|take|drop|flatMap|reduce|toArray|forEach|some|every|find)\()",
+    "Array.fromAsync": r"\bfromAsync\b",
+    "RegExp.escape": r"\bRegExp\.escape\b",
+    "base64 of bytes": r"\b(from|to|setFrom)(Base64|Hex)\b",
+    "using": r"^\s*(await )?using \w+ =",
+    "imports of JSON or CSS": r"\bwith\s*\{\s*type:",
+    "regular expressions with modifiers": r"\(\?[ims]*-?[ims]+:",
+    "Intl.DurationFormat": r"\bDurationFormat\b",
+    "Error.isError": r"\bisError\b",
+    "Math.sumPrecise": r"\bsumPrecise\b",
+    "Map's getOrInsert": r"\bgetOrInsert\w*\b",
+    "Temporal": r"\bTemporal\.",
+    "scheduler": r"\bscheduler\.",
+    "moveBefore": r"\bmoveBefore\b",
+    "Float16": r"\b(Float16Array|f16round)\b",
+    "URLPattern": r"\bURLPattern\b",
+    "Trusted Types' objects": r"\btrustedTypes\b",
+}
+
+
+@pytest.mark.parametrize("name", TOO_YOUNG)
+def test_nothing_is_younger_than_two_years(name: str) -> None:
+    found = {
+        str(path.relative_to(WEB)): match[0]
+        for path in SCRIPTS
+        if (match := re.search(TOO_YOUNG[name], path.read_text(encoding="utf-8"), re.MULTILINE))
+    }
+    assert found == {}
+
+
+# What decides which browsers the page needs: without them it does not start, or fails when it matters. From MDN's
+# browser-compat-data; what only looks a little different without (a hover's shade, a gutter) does not count.
+# pattern: (Chrome and Edge, Firefox, Safari)
+NEEDED = {
+    r"\bIntl\.Segmenter\b": (87, 125, 14.1),
+    r"\bcheckVisibility\b": (105, 106, 17.4),
+    r"\bAbortSignal\.timeout\b": (103, 100, 16),
+    r"\.aria(Label|Invalid|Busy|Pressed|Hidden|Current)\b": (102, 119, 12.1),
+    r":has\(": (105, 121, 15.4),
+    r"\bcolor-mix\(": (111, 113, 16.2),
+    r"@layer\b": (99, 97, 15.4),
+    r"<dialog\b": (37, 98, 15.4),
+    r"^\s*#\w+": (84, 90, 15),
+    r"\b\d*dvh\b": (108, 101, 15.4),
+    r"^const .* = await ": (89, 89, 15),
+}
+
+
+def needed() -> tuple[float, ...]:
+    """Return the versions of Chrome and Edge, Firefox and Safari that have all that web/ uses."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in [*SCRIPTS, *WEB.rglob("*.css"), *WEB.glob("*.html")])
+    used = [versions for pattern, versions in NEEDED.items() if re.search(pattern, text, re.MULTILINE)]
+    return tuple(max(column) for column in zip(*used, strict=True))
+
+
+def told(text: str) -> tuple[float, ...]:
+    """Return the versions that a sentence names, in that order."""
+    found = re.search(r"Edge\D+([\d.]*\d)\D+Firefox\D+([\d.]*\d)\D+Safari\D+([\d.]*\d)", text)
+    assert found, text
+    return tuple(float(version) for version in found.groups())
+
+
+def test_the_browsers_that_are_named_are_those_that_suffice() -> None:
+    """In the README and in both sentences of the page."""
+    sentences = re.findall(r"<p><a href=\"\">.*?</p>", HTML)
+    readme = re.search(r"^.*\bFirefox \d.*$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert readme and len(sentences) == 2
+    assert {told(text) for text in (*sentences, readme[0])} == {needed()}
+
+
+def imported(path: Path, seen: set[Path]) -> set[Path]:
+    """Return the modules that `path` cannot start without, itself too."""
+    if path not in seen:
+        seen.add(path)
+        for name in STATIC.findall(path.read_text(encoding="utf-8")):
+            imported((path.parent / name).resolve(), seen)
+    return seen
+
+
+def test_every_module_is_fetched_ahead() -> None:
+    """All that main.js imports, and nothing that is loaded only where it is needed."""
+    ahead = re.findall(r'<link rel="modulepreload" href="([^"]+)">', HTML)
+    assert sorted(ahead) == sorted(str(path.relative_to(WEB)) for path in imported(WEB / "js/main.js", set()))
+
+
+def test_what_is_fetched_ahead_is_fetched_once(page: Page, watch: Watch) -> None:
+    """And before the first module has told what it imports."""
+    page.goto("/")
+    expect(page.locator("#sign-in-view")).to_be_visible()
+    scripts = [request for request in watch.requests if request.endswith(".js")]
+    assert len(scripts) == len(set(scripts))
+
+
+def garbled(route: Route) -> None:
+    route.fulfill(body="const = ;", content_type="text/javascript")
+
+
+FAULTS: dict[str, tuple[str, Callable[[Route], None]]] = {
+    "the first is not there": ("**/js/main.js", lambda route: route.fulfill(status=404, body="")),
+    "one is not there": ("**/js/format.js", lambda route: route.fulfill(status=404, body="")),
+    "one does not arrive": ("**/js/ui/dom.js", lambda route: route.abort("connectionreset")),
+    "the first cannot be read": ("**/js/main.js", garbled),
+    "one cannot be read": ("**/js/queue.js", garbled),
+    "one is a page of somebody else": (
+        "**/js/http.js",
+        lambda route: route.fulfill(body="<!doctype html>", content_type="text/html"),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_module_that_does_not_load_is_told(page: Page, watch: Watch, fault: str) -> None:
+    """The sentence is there, and nothing else; what helps once, loading again, is a link in it."""
+    watch.allowed.extend([f"{REFUSED} 404", UNREACHED, "thrown: Unexpected token", "MIME type"])
+    pattern, answer = FAULTS[fault]
+    page.route(pattern, answer)
+    page.goto("/")
+    notice = page.get_by_role("alert").filter(has_text="This page could not be loaded")
+    expect(notice).to_be_visible()
+    expect(notice).not_to_contain_text("Diese", use_inner_text=True)
+    expect(page.locator("#sign-in-view")).to_be_hidden()
+    page.unroute(pattern)
+    notice.get_by_role("link", name="Load it again").click()
+    expect(page.locator("#sign-in-view")).to_be_visible()
+    expect(page.locator("#unsupported")).to_be_hidden()
+
+
+@pytest.mark.parametrize("missing", ["Intl.Segmenter", "EventTarget", "BroadcastChannel"])
+def test_a_browser_that_lacks_something_is_told(page: Page, watch: Watch, missing: str) -> None:
+    watch.allowed.append("thrown: .*(is not a constructor|is not defined|undefined)")
+    page.add_init_script(f"delete {missing if '.' in missing else 'window.' + missing};")
+    page.goto("/")
+    expect(page.locator("#unsupported")).to_be_visible()
+    check(page)
+
+
+def test_a_browser_without_modules_is_told(page: Page, watch: Watch) -> None:
+    """As far as a browser that has them can be one that has not: it is not told of them, and fetches none."""
+    watch.allowed.append(UNREACHED)
+    page.add_init_script("delete HTMLScriptElement.prototype.noModule;")
+    page.route("**/js/main.js", lambda route: route.abort("blockedbyclient"))
+    page.goto("/")
+    expect(page.locator("#unsupported")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("languages", "sentence"),
+    [
+        (["de-AT"], "Diese Seite konnte nicht geladen werden"),
+        (["fr", "de", "en"], "Diese Seite konnte nicht geladen werden"),
+        (["en-US", "de"], "This page could not be loaded"),
+        (["fr"], "This page could not be loaded"),
+    ],
+)
+def test_it_is_told_in_the_language_of_the_page(page: Page, watch: Watch, languages: list[str], sentence: str) -> None:
+    watch.allowed.append(UNREACHED)
+    page.add_init_script(f"Object.defineProperty(navigator, 'languages', {{ get: () => {languages} }});")
+    page.route("**/js/main.js", lambda route: route.abort("connectionreset"))
+    page.goto("/")
+    expect(page.locator("#unsupported h1:visible")).to_have_text(sentence)
+
+
+def test_nothing_is_told_of_what_goes_wrong_later(page: Page, watch: Watch) -> None:
+    """Nor where all is well."""
+    watch.allowed.append("thrown: later")
+    page.goto("/")
+    expect(page.locator("#sign-in-view")).to_be_visible()
+    expect(page.locator("#unsupported")).to_be_hidden()
+    with page.expect_event("pageerror"):
+        page.evaluate("() => { setTimeout(() => { throw new Error('later'); }); }")
+    expect(page.locator("#unsupported")).to_be_hidden()

@@ -1,0 +1,33 @@
+// Says that the page cannot start. A classic script in ES5, for it must run in browsers where the modules do not.
+(() => {
+  /** Return the language of the sentence: the first that the browser asks for and that there is, as in words.js. */
+  function language(sentences) {
+    var wanted = navigator.languages || [navigator.language || ''];
+    for (var at = 0; at < wanted.length; at += 1) {
+      var code = wanted[at].slice(0, 2).toLowerCase();
+      if (sentences.querySelector('[lang=' + code + ']')) return code;
+    }
+    return 'en';
+  }
+
+  function show() {
+    var sentences = document.getElementById('unsupported');
+    sentences.querySelector('[lang=' + language(sentences) + ']').hidden = false;
+    sentences.hidden = false;
+  }
+
+  /** Tell whether the page has not begun to show anything: what goes wrong later is not for this sentence. */
+  function starting() {
+    return document.getElementById('sign-in-view').hidden && document.getElementById('app-view').hidden;
+  }
+
+  /** A script that did not arrive is an event of its element; one that cannot be read or run, of the window. */
+  function onError(event) {
+    var mine = event.target === window || event.target.tagName === 'SCRIPT';
+    if (mine && starting()) show();
+  }
+
+  window.addEventListener('error', onError, true);
+  window.addEventListener('unhandledrejection', onError);
+  if (!('noModule' in document.createElement('script'))) show();
+})();
