@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.bodies import PDF
-from tests.web.steps import Account, Drag, Watch, choose, drop, middle, patience, pdfs, row, rows, throttle
+from tests.web.steps import Account, Drag, Watch, choose, drop, middle, patience, pdfs, row, rows, shelf, throttle
 from tests.web.test_accessibility import check
 
 GTK = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15"
@@ -47,7 +47,7 @@ def expect_taxes(page: Page, person: Account, others: list[str]) -> None:
 def test_dropped_folder(signed_in: Page, disk: Callable[..., Path], taxes: Path, person: Account, watch: Watch) -> None:
     """Build 3: its files are added, folders within it too, hidden ones left out, those refused counted in one row."""
     throttle(signed_in, 100)  # so that the end of it is not the next news already
-    drop(signed_in, disk("x.pdf"), taxes, disk("y.txt"))
+    drop(signed_in, disk("x.pdf", size=1_000_000), taxes, disk("y.txt"))
     expect(signed_in.locator("#announcer-status")).to_contain_text("5 files added, 3 refused")
     throttle(signed_in, 0)
     expect_taxes(signed_in, person, ["x.pdf", "y.txt"])
@@ -109,7 +109,7 @@ def test_scrolled_down_the_window_shows_where_to_drop(signed_in: Page, disk: Cal
     choose(signed_in, *pdfs(30))
     expect(rows(signed_in, "SUCCESS")).to_have_count(30)
     patience(signed_in, dragGone=60_000)
-    signed_in.mouse.wheel(0, 1_500)
+    shelf(signed_in).last.scroll_into_view_if_needed()
     expect(signed_in.locator("#zone")).not_to_be_in_viewport()
     overlay, verdict = signed_in.locator(".overlay"), signed_in.locator("#verdict")
     expect(overlay).to_be_hidden()
