@@ -25,6 +25,15 @@ WATCH_TASKS = """() => {
     new MutationObserver((records) => appended.push(...records.map(({ addedNodes }) => addedNodes.length)))
         .observe(document.getElementById('queue-list'), { childList: true });
 }"""
+UNREADABLE_FOLDERS = """() => {
+    const { webkitGetAsEntry } = DataTransferItem.prototype;
+    const readEntries = (_, refuse) => refuse(new DOMException('', 'NotReadableError'));
+    DataTransferItem.prototype.webkitGetAsEntry = function () {
+        const entry = webkitGetAsEntry.call(this);
+        if (entry.isDirectory) Object.defineProperty(entry, 'createReader', { value: () => ({ readEntries }) });
+        return entry;
+    };
+}"""
 PASTE = """([selector, files]) => {
     const clipboardData = new DataTransfer();
     for (const name of files) clipboardData.items.add(new File(['hello'], name));
@@ -149,10 +158,11 @@ def test_A7_duplicate(signed_in: Page, disk, person: Account):
 
 
 def test_A8_folder(signed_in: Page, disk, tmp_path: Path, watch: Watch, person: Account):
-    """A dropped folder becomes one failed row and no request; the files dropped with it still upload."""
+    """A folder that cannot be read becomes one failed row and no request; the files dropped with it still upload."""
     folder = tmp_path / "holiday.pdf"
     folder.mkdir()
     (folder / "inside.pdf").write_bytes(b"%PDF-1.7\n")
+    signed_in.evaluate(UNREADABLE_FOLDERS)
     drop(signed_in, disk("a.pdf"), folder, disk("b.txt"))
     expect(rows(signed_in, "SUCCESS")).to_have_count(2)
     expect(rows(signed_in, "FAILED")).to_have_count(1)

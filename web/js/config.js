@@ -3,6 +3,9 @@
 /** The API's origin; empty when it is the page's own. A page served elsewhere names it in `<meta name="api">`. */
 export const API = globalThis.document?.querySelector('meta[name="api"]')?.content.replace(/\/+$/, '') ?? '';
 
+/** The most that is taken of a folder: files, and levels of folders. */
+export const FOLDER = { count: 10_000, depth: 32 };
+
 /** Milliseconds, read at the moment of use: tests shorten them with `Object.assign(TIMING, …)`. */
 export const TIMING = {
   request: 30_000,

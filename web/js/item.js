@@ -19,6 +19,7 @@ export function newItem(file, limits, id = newId()) {
     print: `${file.size}/${file.lastModified}/${file.name}`,
     name: file.name.normalize('NFC'),
     size: file.size,
+    count: 1, // the files that the row stands for
     mimetype: typeOf(file.name, limits)?.mimetype,
     turn: 0,
     phase: '',
@@ -36,6 +37,17 @@ export function newItem(file, limits, id = newId()) {
 export function firstStatus({ refusal, twin }) {
   if (refusal) return 'FAILED';
   return twin ? 'CANCELLED' : 'PENDING';
+}
+
+/** Return `items` with the refused ones of each folder in one row, which has its name and their `count`. */
+export function foldRefused(items, limits) {
+  const isInFolder = ({ from, refusal }) => from !== undefined && refusal;
+  const folders = Map.groupBy(items.filter(isInFolder), ({ from }) => from);
+  const rows = Array.from(folders, ([name, { length: count }]) => {
+    const row = newItem(new File([], name), limits);
+    return Object.assign(row, { status: 'FAILED', refusal: 'in_folder', count });
+  });
+  return [...items.filter((item) => !isInFolder(item)), ...rows];
 }
 
 /** Let `item` go over to `status`; raise an Error if that is not one that may follow. */

@@ -2,7 +2,7 @@
 import { pause } from './clock.js';
 import { TIMING } from './config.js';
 import { deliver } from './delivery.js';
-import { advance, canRetry, firstStatus, isActive, isUploading, newItem } from './item.js';
+import { advance, canRetry, firstStatus, foldRefused, isActive, isUploading, newItem } from './item.js';
 import { SignedOut } from './session.js';
 import { validate } from './validate.js';
 
@@ -24,10 +24,12 @@ export class UploadQueue extends EventTarget {
     for (const store of [session, network]) store.addEventListener('change', () => this.#pump());
   }
 
-  /** Add files in their order: `[{file, folder, id}]`, with the `id` of one that is resumed. Those that cannot be sent
-   * become rows that say why, and one that seems to be stored already is held back until it is tried again. */
+  /** Add files in their order: `[{file, from, refusal, id}]`, or a promise of it, with the `id` of one that is resumed.
+   * Those that cannot be sent become rows that say why, those of one folder, `from`, share a row; one that seems to be
+   * stored already is held back until it is tried again. */
   add(candidates) {
-    this.#adding = this.#adding.then(() => this.#add(candidates)).catch(reportError);
+    const { user } = this.tools.session;
+    this.#adding = this.#adding.then(async () => this.#add(await candidates, user)).catch(reportError);
     return this.#adding;
   }
 
@@ -63,14 +65,13 @@ export class UploadQueue extends EventTarget {
     return [...this.items.values()].filter(holds);
   }
 
-  async #add(candidates) {
+  async #add(candidates, user) {
     const { session, limits, documents } = this.tools;
-    const { user } = session;
     const seen = new Set(this.all(isActive).map((item) => item.print));
     const items = [];
     const duplicates = [];
-    const check = async ({ file, folder, id }) => {
-      const item = newItem(file, limits, id);
+    const check = async ({ file, from, refusal, id }) => {
+      const item = Object.assign(newItem(file, limits, id), { from });
       if (seen.has(item.print)) {
         duplicates.push(file.name);
         return;
@@ -78,7 +79,7 @@ export class UploadQueue extends EventTarget {
       seen.add(item.print);
       items.push(item);
       item.turn = ++this.#turn;
-      item.refusal = folder ? 'folder' : await validate(file, limits);
+      item.refusal = refusal ?? (await validate(file, limits));
       if (!item.refusal && !id) item.twin = documents.namesake(item); // what is resumed may be its own twin
       item.status = firstStatus(item);
     };
@@ -87,8 +88,9 @@ export class UploadQueue extends EventTarget {
       await pause(0);
     }
     if (session.user?.id !== user?.id) return;
-    for (const item of items) this.items.set(item.id, item);
-    this.#emit('add', { items, duplicates });
+    const shown = foldRefused(items, limits);
+    for (const item of shown) this.items.set(item.id, item);
+    this.#emit('add', { items: shown, duplicates });
     this.#pump();
   }
 

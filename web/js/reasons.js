@@ -1,4 +1,5 @@
 // Why a file is refused or an upload fails: one sentence for each reason.
+import { FOLDER } from './config.js';
 import { bytes } from './format.js';
 import { either, say } from './words.js';
 
@@ -11,6 +12,7 @@ export function typesText({ types }) {
 export function refusalText(code, limits, size = 0) {
   if (code === 'type') return say('refused_type', { types: typesText(limits) });
   if (code === 'size') return sizeText(bytes(limits.maxFileBytes), bytes(size));
+  if (code === 'folder_large') return say('refused_folder_large', FOLDER);
   return say(`refused_${code}`);
 }
 

@@ -4,10 +4,22 @@ import { typesText } from '../reasons.js';
 import { say } from '../words.js';
 import { announce } from './announcer.js';
 import { $ } from './dom.js';
+import { gather, unfold } from './folders.js';
 
 const holdsFiles = (event) => event.dataTransfer?.types.includes('Files');
 
-/** Hand what is dropped to `onFiles([{file, folder}])` while the page is `open()`. */
+// WebKitGTK hands files over as a list of addresses, and opens the first in place of the page unless that is kept.
+const LISTS_FILES = /AppleWebKit(?!.*Chrom)/.test(navigator.userAgent);
+const LINK = ['text/html', 'text/x-moz-url']; // come with a link, never with a file
+
+/** Tell whether files may be meant, but come as addresses only; which ones is not known before the drop. */
+function listsFiles({ dataTransfer }) {
+  const types = dataTransfer?.types ?? [];
+  if (!LISTS_FILES || types.includes('Files')) return false;
+  return types.includes('text/uri-list') && !LINK.some((type) => types.includes(type));
+}
+
+/** Hand what is dropped to `onFiles` as the queue adds it, or a promise of that, while the page is `open()`. */
 export function mountDragging({ open, limits, onFiles }) {
   const zone = $('zone');
   let entered = false; // the next element's dragenter comes before the last one's dragleave
@@ -40,8 +52,9 @@ export function mountDragging({ open, limits, onFiles }) {
     show('');
     if (!holdsFiles(event)) return;
     event.preventDefault();
-    if (open()) onFiles(dropped(event.dataTransfer));
+    if (open()) onFiles(unfold(gather(event.dataTransfer)));
   });
+  keepPage(open);
 }
 
 /** Say what a drop would do. "bad" only if no file can be right: names and sizes are not known before the drop. */
@@ -56,12 +69,21 @@ function judge({ items }, limits) {
   return bad ? 'bad' : 'ok';
 }
 
-/** Return what was dropped; only during the event can a folder be told from a file. */
-function dropped({ items, files }) {
-  const entries = [...items].filter(({ kind }) => kind === 'file');
-  if (!entries.length) return Array.from(files, (file) => ({ file }));
-  return entries.map((item) => ({
-    file: item.getAsFile(),
-    folder: item.webkitGetAsEntry?.()?.isDirectory ?? false,
-  }));
+/** Where a browser hands no files over, keep the page and say so; what is dragged within the page is no file. */
+function keepPage(open) {
+  let ours = false;
+  document.addEventListener('dragstart', () => {
+    ours = true;
+  });
+  document.addEventListener('dragend', () => {
+    ours = false;
+  });
+  for (const type of ['dragenter', 'dragover', 'drop']) {
+    document.addEventListener(type, (event) => {
+      if (ours || !listsFiles(event)) return;
+      event.preventDefault();
+      const isLink = /^https?:/i.test(event.dataTransfer.getData('text/uri-list'));
+      if (type === 'drop' && open() && !isLink) announce(say('drop_unreadable'), { alert: true });
+    });
+  }
 }

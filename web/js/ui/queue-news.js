@@ -40,10 +40,10 @@ export function mountNews(queue, limits, onTitle) {
   onLook(() => batch.state().active || plainTitle());
 
   queue.addEventListener('add', ({ detail: { items, duplicates } }) => {
-    const refused = items.filter((item) => item.refusal);
     const held = items.filter((item) => item.twin);
-    const fresh = items.length - refused.length - held.length;
-    const texts = [addedText(fresh, refused.length), heldText(held), duplicatesText(duplicates)];
+    const fresh = items.filter((item) => !item.refusal && !item.twin);
+    const refused = items.reduce((sum, { refusal, count }) => sum + (refusal ? count : 0), 0);
+    const texts = [addedText(fresh.length, refused), heldText(held), duplicatesText(duplicates)];
     announce(texts.filter(Boolean).join('. '));
     tell();
   });

@@ -2,7 +2,7 @@
 import { TIMING } from '../config.js';
 import { bytes, isolated, part, shown, since } from '../format.js';
 import { canRetry, isActive } from '../item.js';
-import { failureText, refusalText, retryText } from '../reasons.js';
+import { failureText, refusalText, retryText, typesText } from '../reasons.js';
 import { say } from '../words.js';
 import { clone } from './dom.js';
 import { writeName } from './names.js';
@@ -47,7 +47,8 @@ function patchButtons(row, item) {
 const percent = ({ loaded, size }) => Math.min(99, Math.floor((100 * loaded) / (size || 1))); // 100 is the answer's
 
 function describe(item, { session, network, limits }) {
-  const { status, size, error, refusal, name } = item;
+  const { status, size, error, refusal, name, count } = item;
+  if (refusal === 'in_folder') return say('refused_in_folder', { count, types: typesText(limits) });
   if (refusal) return say('not_added', { reason: refusalText(refusal, limits, size) });
   if (status === 'FAILED') return say('not_uploaded', { reason: failureText(error, limits, name) });
   if (status === 'PENDING' && !network.up) return say('waiting_connection');

@@ -46,6 +46,7 @@ export default {
   // Adding files
   add_files: 'Dateien hinzufügen',
   choose_files: 'Dateien auswählen',
+  choose_folder: 'Ordner auswählen',
   or_drop: 'oder hier ablegen',
   hint: '{types} · je bis zu {size}',
   drop_to_add: {
@@ -53,6 +54,7 @@ export default {
     other: 'Ablegen, um {count} Dateien hinzuzufügen',
   },
   drop_refused: 'Diese Dateien werden nicht angenommen. Nur {types}.',
+  drop_unreadable: 'Dieser Browser gibt abgelegte Dateien nicht weiter. Klicken Sie auf „Dateien auswählen“.',
   drop_entered: 'Über der Ablagefläche',
   drop_left: 'Ablagefläche verlassen',
   added: { one: '{count} Datei hinzugefügt', other: '{count} Dateien hinzugefügt' },
@@ -146,6 +148,12 @@ export default {
   refused_content: 'Der Inhalt der Datei passt nicht zu ihrem Namen.',
   refused_folder:
     'Ordner werden nicht angenommen. Öffnen Sie den Ordner und wählen Sie die Dateien darin aus.',
+  refused_folder_empty: 'In dem Ordner sind keine Dateien.',
+  refused_folder_large: 'Ein Ordner darf höchstens {count} Dateien in {depth} Ebenen von Ordnern enthalten.',
+  refused_in_folder: {
+    one: 'Nicht hinzugefügt: {count} Datei, die kein gültiges {types}, leer oder zu groß ist.',
+    other: 'Nicht hinzugefügt: {count} Dateien, die kein gültiges {types}, leer oder zu groß sind.',
+  },
   refused_changed: 'Die Datei wurde seither verschoben oder geändert. Wählen Sie sie noch einmal aus.',
   failed_stall: 'Das Hochladen kam nicht mehr voran.',
   failed_network: 'Die Verbindung wurde unterbrochen.',
