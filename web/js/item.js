@@ -42,8 +42,9 @@ export function firstStatus({ refusal, twin }) {
 /** Return `items` with the refused ones of each folder in one row, which has its name and their `count`. */
 export function foldRefused(items, limits) {
   const isInFolder = ({ from, refusal }) => from !== undefined && refusal;
-  const folders = Map.groupBy(items.filter(isInFolder), ({ from }) => from);
-  const rows = Array.from(folders, ([name, { length: count }]) => {
+  const folders = new Map(); // by name, how many of its files are refused
+  for (const { from } of items.filter(isInFolder)) folders.set(from, (folders.get(from) ?? 0) + 1);
+  const rows = Array.from(folders, ([name, count]) => {
     const row = newItem(new File([], name), limits);
     return Object.assign(row, { status: 'FAILED', refusal: 'in_folder', count });
   });
