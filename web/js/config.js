@@ -31,6 +31,7 @@ export const TIMING = {
   fold: 10_000, // from a row's "Uploaded" to the line that stands for all of these
   dragGone: 1_000, // no dragover for so long: the drag is over
   burst: 5_000, // failures closer together are one piece of news
+  notice: 6_000, // how long a notice shows
   speakGap: 1_000,
   speakClear: 5_000,
   speakAfterFocus: 500,

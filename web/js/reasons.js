@@ -1,7 +1,9 @@
 // Why a file is refused or an upload fails: one sentence for each reason.
 import { FOLDER } from './config.js';
 import { bytes } from './format.js';
-import { either, say } from './words.js';
+import { either, locale, say } from './words.js';
+
+const ENGLISH = locale.toLowerCase().startsWith('en'); // the server's sentences are
 
 /** Return the accepted types as people say them: "PDF, DOCX or TXT". */
 export function typesText({ types }) {
@@ -37,6 +39,7 @@ function failure({ status, code, told }, limits, name) {
   if (code === 'quota_exceeded') return say('failed_full');
   if (code === 'insufficient_storage') return say('failed_disk');
   if (status >= 500 && status !== 507) return say('failed_server');
+  if (code === 'unsupported_type' && !(told && ENGLISH)) return say('failed_content');
   return told ? withoutName(told, name) : say('failed_request');
 }
 

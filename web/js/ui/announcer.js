@@ -1,6 +1,7 @@
 // What is said to those who do not see the page: one polite voice, one urgent, neither chattering.
 import { TIMING } from '../config.js';
 import { $ } from './dom.js';
+import { notice } from './notices.js';
 
 /** One live region. It says every urgent text, of the others the latest, once the window has the focus. */
 class Voice {
@@ -40,8 +41,9 @@ class Voice {
 const polite = new Voice($('announcer-status'), false);
 const urgent = new Voice($('announcer-alert'), true);
 
-/** Say `text`. An alert waits for nothing and is never dropped. */
-export function announce(text, { alert = false } = {}) {
+/** Say `text`. An alert waits for nothing and is never dropped; what the page shows nowhere else is `seen` too. */
+export function announce(text, { alert = false, seen = false } = {}) {
   const voice = alert ? urgent : polite;
   voice.say(text);
+  if (seen) notice(text, { alert });
 }

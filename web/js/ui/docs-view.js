@@ -92,7 +92,7 @@ async function download(event, link, session) {
   session.distrust();
   const sure = await session.ensureFresh().catch(() => false);
   if (!sure) {
-    announce(say('download_failed'), { alert: true });
+    announce(say('download_failed'), { alert: true, seen: true });
     return;
   }
   link.dataset.ready = 'yes';
@@ -110,7 +110,7 @@ async function remove(document, row, store, limits) {
   try {
     await store.remove(document);
     if (row.matches(':focus-within')) next.focus();
-    announce(say('deleted', { name }));
+    announce(say('deleted', { name }), { seen: true });
   } catch (error) {
     if (error instanceof SignedOut) return;
     const problem = say('not_deleted', { reason: failureText(error, limits, name) });

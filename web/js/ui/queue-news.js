@@ -6,6 +6,7 @@ import { failureText } from '../reasons.js';
 import { say } from '../words.js';
 import { announce } from './announcer.js';
 import { soon } from './dom.js';
+import { notice } from './notices.js';
 import { mountTotal } from './total.js';
 
 /** Tell what happens in `queue`; `onTitle(decorate)` gets what makes "(3/12) Uploading – Documents" of the title. */
@@ -43,8 +44,10 @@ export function mountNews(queue, limits, onTitle) {
     const held = items.filter((item) => item.twin);
     const fresh = items.filter((item) => !item.refusal && !item.twin);
     const refused = items.reduce((sum, { refusal, count }) => sum + (refusal ? count : 0), 0);
-    const texts = [addedText(fresh.length, refused), heldText(held), duplicatesText(duplicates)];
+    const twice = duplicatesText(duplicates);
+    const texts = [addedText(fresh.length, refused), heldText(held), twice];
     announce(texts.filter(Boolean).join('. '));
+    if (twice) notice(twice); // the others have rows
     tell();
   });
   queue.addEventListener('change', ({ detail: { item } }) => {

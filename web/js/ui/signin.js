@@ -38,7 +38,8 @@ async function submit(session) {
 function reasonOf({ code, told, retryAfter }) {
   if (code === 'invalid_credentials') return say('sign_in_wrong');
   if (code === 'no_cookie') return say('sign_in_no_cookie');
-  if (code === 'too_many_requests') return say('sign_in_throttled', { count: retryAfter });
+  if (code === 'too_many_requests' && retryAfter) return say('sign_in_throttled', { count: retryAfter });
+  if (code === 'too_many_requests') return say('sign_in_throttled_unknown');
   return told || say('unreachable_now');
 }
 

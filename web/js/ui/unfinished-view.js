@@ -45,7 +45,7 @@ async function discard(unfinished) {
   const sure = await ask({ title, text: say('discard_warning', { count }), yes: say('discard') });
   if (!sure) return;
   await unfinished.discard();
-  announce(say('discarded', { count }));
+  announce(say('discarded', { count }), { seen: true });
 }
 
 /** Return the names of the first rows and the number of the others, as a list is written in the page's language. */

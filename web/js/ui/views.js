@@ -47,7 +47,20 @@ export function mountViews({ session, network, queue, limits }) {
     bannerSaid = text;
     $('banner').hidden = !text;
     $('banner-text').textContent = text;
-    $('banner-action').textContent = say(network.up ? 'sign_in' : 'try_now');
+    if (!isBusy($('banner-action'))) $('banner-action').textContent = say(network.up ? 'sign_in' : 'try_now');
+  }
+
+  /** Ask the server at once, and tell that it is asked and what came of it. */
+  async function tryNow() {
+    const button = $('banner-action');
+    if (isBusy(button)) return;
+    button.ariaBusy = 'true';
+    button.textContent = say('trying');
+    const status = await network.check();
+    button.ariaBusy = 'false';
+    banner();
+    if (status) announce(say('connection_back'), { seen: true });
+    else announce(say('still_no_connection'), { alert: true, seen: true });
   }
 
   function nextView() {
@@ -74,13 +87,15 @@ export function mountViews({ session, network, queue, limits }) {
   });
   session.addEventListener('needed', askAgain);
   network.addEventListener('change', show);
-  $('banner-action').addEventListener('click', () => (network.up ? askAgain() : network.check()));
+  $('banner-action').addEventListener('click', () => (network.up ? askAgain() : tryNow()));
   $('sign-out').addEventListener('click', () => signOut(session, queue));
   return (decoration = decorate) => {
     decorate = decoration;
     title();
   };
 }
+
+const isBusy = (button) => button.ariaBusy === 'true';
 
 /** A new view has the focus on its heading; at the start only the sign-in page takes it, for its first field. */
 function focusOn(view, atStart) {
@@ -93,5 +108,5 @@ async function signOut(session, queue) {
   const text = say('sign_out_loses', { count: waiting });
   if (waiting && !(await ask({ title: [say('sign_out_question')], text, yes: say('sign_out') }))) return;
   queue.cancel(...queue.all());
-  await session.signOut().catch(() => announce(say('still_signed_in'), { alert: true }));
+  await session.signOut().catch(() => announce(say('still_signed_in'), { alert: true, seen: true }));
 }

@@ -20,8 +20,9 @@ export default {
     one: 'Zu viele Versuche. Versuchen Sie es in {count} Sekunde erneut.',
     other: 'Zu viele Versuche. Versuchen Sie es in {count} Sekunden erneut.',
   },
+  sign_in_throttled_unknown: 'Zu viele Versuche. Versuchen Sie es später erneut.',
   sign_in_no_cookie:
-    'Der Browser behält kein Cookie dieses Servers. Öffnen Sie diese Seite unter der Adresse in seiner PUBLIC_URL.',
+    'Der Browser nimmt kein Cookie dieses Servers an. Öffnen Sie diese Seite unter der Adresse, die in PUBLIC_URL steht.',
   sign_in_again: 'Erneut anmelden',
   not_now: 'Nicht jetzt',
   session_ended: 'Ihre Sitzung ist beendet. Melden Sie sich an, um fortzufahren.',
@@ -31,8 +32,8 @@ export default {
   files_waiting: { one: '{count} Datei wartet.', other: '{count} Dateien warten.' },
   sign_out_question: 'Abmelden?',
   sign_out_loses: {
-    one: '{count} Datei ist noch nicht hochgeladen und wird aufgegeben.',
-    other: '{count} Dateien sind noch nicht hochgeladen und werden aufgegeben.',
+    one: '{count} Datei ist noch nicht hochgeladen und wird dann nicht mehr hochgeladen.',
+    other: '{count} Dateien sind noch nicht hochgeladen und werden dann nicht mehr hochgeladen.',
   },
   still_signed_in: 'Sie sind noch angemeldet: Der Server hat nicht geantwortet.',
 
@@ -42,6 +43,9 @@ export default {
     'Der Server ist nicht erreichbar. Sobald die Verbindung wieder da ist, geht das Hochladen weiter.',
   unreachable_now: 'Der Server ist nicht erreichbar. Prüfen Sie Ihre Verbindung und versuchen Sie es erneut.',
   try_now: 'Jetzt versuchen',
+  trying: 'Wird versucht …',
+  still_no_connection: 'Noch immer keine Verbindung.',
+  connection_back: 'Die Verbindung ist wieder da.',
 
   // Adding files
   add_files: 'Dateien hinzufügen',
@@ -73,7 +77,7 @@ export default {
   retry: 'Wiederholen',
   retry_failed: 'Fehlgeschlagene wiederholen',
   clear_finished: 'Fertige entfernen',
-  retry_name: '{name} erneut hochladen',
+  retry_name: 'Wiederholen: {name}',
   cancel_name: 'Hochladen von {name} abbrechen',
   remove_name: '{name} aus der Liste entfernen',
   uploading_name: '{name} wird hochgeladen',
@@ -141,7 +145,7 @@ export default {
     'Dieser Browser kann Ihre Dateien nicht aufbewahren: Schließen Sie die Seite erst, wenn sie hochgeladen sind.',
 
   // Why a file is refused, or an upload fails
-  refused_type: 'Die Datei muss {types} sein.',
+  refused_type: 'Die Datei muss vom Typ {types} sein.',
   refused_size: 'Die Datei darf höchstens {limit} groß sein. Diese hat {size}.',
   refused_size_slightly: 'Die Datei darf höchstens {limit} groß sein. Diese ist etwas größer.',
   refused_empty: 'Die Datei ist leer.',
@@ -154,7 +158,7 @@ export default {
     one: 'Nicht hinzugefügt: {count} Datei, die kein gültiges {types}, leer oder zu groß ist.',
     other: 'Nicht hinzugefügt: {count} Dateien, die kein gültiges {types}, leer oder zu groß sind.',
   },
-  refused_changed: 'Die Datei wurde seither verschoben oder geändert. Wählen Sie sie noch einmal aus.',
+  refused_changed: 'Die Datei wurde inzwischen verschoben oder geändert. Wählen Sie sie noch einmal aus.',
   failed_stall: 'Das Hochladen kam nicht mehr voran.',
   failed_network: 'Die Verbindung wurde unterbrochen.',
   failed_limit: 'Der Server nimmt höchstens {limit} an.',
@@ -162,6 +166,7 @@ export default {
   failed_full: 'Ihr Speicherplatz ist voll.',
   failed_disk: 'Die Festplatte des Servers ist voll.',
   failed_server: 'Der Server hatte ein Problem.',
+  failed_content: 'Der Server hat den Inhalt der Datei nicht angenommen.',
   failed_request: 'Der Server hat die Datei abgelehnt.',
   try_again_hint: '{reason} Versuchen Sie es noch einmal.',
   trying_again: {
@@ -184,7 +189,6 @@ export default {
   show_older: 'Ältere Dateien zeigen',
   older_shown: { one: '{count} weitere Datei', other: '{count} weitere Dateien' },
   older_none: 'Es gibt keine älteren Dateien',
-  download: 'Herunterladen',
   download_name: '{name} herunterladen',
   download_failed: 'Das Herunterladen konnte nicht begonnen werden.',
   delete: 'Löschen',

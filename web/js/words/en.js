@@ -20,6 +20,7 @@ export default {
     one: 'Too many attempts. Try again in {count} second.',
     other: 'Too many attempts. Try again in {count} seconds.',
   },
+  sign_in_throttled_unknown: 'Too many attempts. Try again later.',
   sign_in_no_cookie:
     'The browser keeps no cookie of this server. Open this page at the address in its PUBLIC_URL.',
   sign_in_again: 'Sign in again',
@@ -40,6 +41,9 @@ export default {
   unreachable: "The server can't be reached. Uploads will continue when the connection is back.",
   unreachable_now: "The server can't be reached. Check your connection and try again.",
   try_now: 'Try now',
+  trying: 'Trying…',
+  still_no_connection: 'Still no connection.',
+  connection_back: 'The connection is back.',
 
   // Adding files
   add_files: 'Add files',
@@ -149,6 +153,7 @@ export default {
   failed_full: 'Your storage is full.',
   failed_disk: "The server's disk is full.",
   failed_server: 'The server had a problem.',
+  failed_content: 'The server did not accept the content of the file.',
   failed_request: 'The server refused the file.',
   try_again_hint: '{reason} Try again.',
   trying_again: {
@@ -171,7 +176,6 @@ export default {
   show_older: 'Show older files',
   older_shown: { one: '{count} more file', other: '{count} more files' },
   older_none: 'There are no older files',
-  download: 'Download',
   download_name: 'Download {name}',
   download_failed: 'The download could not be started.',
   delete: 'Delete',
