@@ -83,7 +83,7 @@ function keepPage(open) {
       if (ours || !listsFiles(event)) return;
       event.preventDefault();
       const isLink = /^https?:/i.test(event.dataTransfer.getData('text/uri-list'));
-      if (type === 'drop' && open() && !isLink) announce(say('drop_unreadable'), { alert: true });
+      if (type === 'drop' && open() && !isLink) announce(say('drop_unreadable'), { alert: true, seen: true });
     });
   }
 }
