@@ -89,7 +89,8 @@ def test_http_judge(blank: Page):
     ]
 
 
-QUEUE = """const authorised = (send) => send();
+QUEUE = """const { isActive } = await import('/js/item.js');
+    const authorised = (send) => send();
     const session = Object.assign(new EventTarget(), { active: true, user: { id: 1 }, authorised });
     const network = Object.assign(new EventTarget(), { up: true, check: async () => 200 });
     const timing = { retries: [5, 10, 20], jitter: 0 };
@@ -113,7 +114,7 @@ def test_queue_tries_again(blank: Page):
       await queue.add([file('a.txt'), file('b.txt')]);
       await settled(queue, isActive);
       return [log.sort().join(' '), queue.all().map(({ status }) => status)];"""
-    assert run(blank, "queue", "UploadQueue, isActive", QUEUE + body) == [
+    assert run(blank, "queue", "UploadQueue", QUEUE + body) == [
         "a.txt a.txt a.txt a.txt b.txt",
         ["FAILED", "FAILED"],
     ]
@@ -132,5 +133,5 @@ def test_queue_states(blank: Page):
       queue.cancel(item); queue.retry(item); await turn(); answer({}); await settled(queue, isActive);
       queue.retry(item); queue.cancel(item); await turn();
       return states;"""
-    assert run(blank, "queue", "UploadQueue, isActive", QUEUE + body) == [
+    assert run(blank, "queue", "UploadQueue", QUEUE + body) == [
         "UPLOADING", "PENDING", "UPLOADING", "CANCELLED", "PENDING", "UPLOADING", "SUCCESS"]  # fmt: skip
