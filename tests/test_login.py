@@ -230,6 +230,7 @@ def test_a_name_without_an_account_is_throttled_like_any_other(app: Flask) -> No
     assert tries[ALICE] == tries["x@example.com"] == [401] * 10 + [429]
 
 
+@pytest.mark.alone
 def test_nobody_takes_as_long_as_a_wrong_password(make_app: Callable[..., Flask]) -> None:
     """A5: the medians of 30 tries lie within 20 % of each other."""
     app = make_app(BCRYPT_ROUNDS=10)
@@ -242,6 +243,7 @@ def test_nobody_takes_as_long_as_a_wrong_password(make_app: Callable[..., Flask]
     assert 0.8 < known / unknown < 1.25
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("rounds", [4, 9])
 def test_a_cheaper_hash_does_not_tell_that_there_is_an_account(make_app: Callable[..., Flask], rounds: int) -> None:
     """K17, A5: after BCRYPT_ROUNDS was raised, a wrong password against an old hash takes as long as nobody's."""
@@ -255,6 +257,7 @@ def test_a_cheaper_hash_does_not_tell_that_there_is_an_account(make_app: Callabl
     assert 0.8 < known / unknown < 1.25
 
 
+@pytest.mark.alone
 def test_a_right_password_of_a_disabled_account_takes_as_long_as_a_wrong_one(make_app: Callable[..., Flask]) -> None:
     """K17, A5: with an old hash too, where the check alone would be over at once."""
     app = make_app(BCRYPT_ROUNDS=10)

@@ -32,7 +32,13 @@ MODULES = [path for path in sorted((WEB / "js").rglob("*.js")) if path.parent.na
 # Keys that are put together or looked up: who says them, and which they are.
 DYNAMIC = {
     "session_": {"session_ended", "session_left", "session_other"},
-    "refused_": {"refused_empty", "refused_content", "refused_folder", "refused_changed"},
+    "refused_": {
+        "refused_empty",
+        "refused_content",
+        "refused_folder",
+        "refused_folder_empty",
+        "refused_changed",
+    },
 }
 WORDS = """async (language) => {
     const { default: words } = await import(`/js/words/${language}.js`);

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.web.leaving import Disk, expect_kept, kept, leave, offer, reload, start_slowly
 from tests.web.steps import (
     REFUSED,
-    UPLOAD,
     Account,
     choose,
     expect_all,
@@ -81,28 +80,19 @@ def test_sign_out_empties(signed_in: Page, disk: Disk, allow: Allow) -> None:
     expect_kept(signed_in, 0)
 
 
-def test_sign_out_in_another_tab_empties(signed_in: Page, person: Account, allow: Allow) -> None:
+def test_sign_out_in_another_tab_empties(signed_in: Page, person: Account, disk: Disk, allow: Allow) -> None:
     """It empties what other tabs keep, too; files that wait there are kept again once their owner is back."""
     allow(f"{REFUSED} 401")
     other = signed_in.context.new_page()
     other.goto("/")
     expect(other.locator("#documents-empty")).to_be_visible()
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    signed_in.route(UPLOAD, hold)
-    choose(signed_in, *pdfs(2))
-    expect_kept(signed_in, 2)
+    start_slowly(signed_in, disk, 2)
     other.get_by_role("button", name="Sign out").click()
     expect(signed_in.locator("#sign-in-again")).to_be_visible()
     expect_kept(signed_in, 0)
     sign_in(signed_in, person)
     expect_kept(signed_in, 2)
-    signed_in.unroute(UPLOAD)
-    for route in held:
-        route.continue_()
+    throttle(signed_in, 0)
     expect_all(signed_in, "SUCCESS", 2)
     expect_kept(signed_in, 0)
 
