@@ -82,6 +82,12 @@ def descriptors(live: Live) -> int:
     return len(list(Path(f"/proc/{live.process.pid}/fd").iterdir()))
 
 
+def connections(live: Live) -> int:
+    """How many connections the server still holds: open, or closed by the other side only (proc_pid_net(5))."""
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return sum(row[1].endswith(f":{live.port:04X}") and row[3] in {"01", "08"} for row in rows)
+
+
 def errors(live: Live) -> list[dict[str, Any]]:
     return [line for line in live.lines if line["level"] == "ERROR"]
 
@@ -287,6 +293,7 @@ def test_an_upload_under_way_is_not_closed_for_a_newcomer(start: Callable[..., L
     """K2: who has only busy connections gets no more of them; the uploads end well."""
     live = start(ADDRESS_CONNECTIONS="4")
     line, body = authorization(live), multipart(part(content=PDF.ljust(20_000)))
+    assert eventually(lambda: connections(live) == 0)  # the sign-in's, which is busy until its end is seen
     with ExitStack() as stack:
         wires = [stack.enter_context(Wire(live).send(upload_head(len(body), line), body[:-1])) for _ in range(4)]
         assert eventually(lambda: len(left(live)["files"]) == 4)
