@@ -23,6 +23,7 @@ from tests.support.people import PASSWORD
 
 OUT = Path(__file__).resolve().parent / "screenshots"
 WIDTHS = {1280: 860, 390: 844}
+TABLET = 768  # narrower screens are phones'
 SCHEMES = ("light", "dark")
 EMAIL = "maria@example.org"
 PDF, DOCX, TXT = (FILES / name for name in ("cairo.pdf", "libreoffice.docx", "ascii.txt"))
@@ -192,6 +193,7 @@ def take_all(browser: Browser) -> None:
                         color_scheme=scheme,
                         reduced_motion="reduce",
                         locale="en-GB",
+                        is_mobile=width < TABLET,
                     )
                     album = Album(live, context, width, scheme)
                     album.sign_in()

@@ -20,6 +20,25 @@ DRAG = """([type, data]) => {
     return event.defaultPrevented;
 }"""
 
+# A disk that hands over no entries before `goOn()`, and has one file that cannot be read.
+READ = """(unreadable) => {
+    const disk = new Promise((resolve) => { window.goOn = resolve; });
+    const fail = (resolve, reject) => reject(new DOMException('', 'NotReadableError'));
+    const spoil = (entries) => {
+        for (const entry of entries) if (entry.name === unreadable) entry.file = fail;
+        return entries;
+    };
+    const { webkitGetAsEntry } = DataTransferItem.prototype;
+    DataTransferItem.prototype.webkitGetAsEntry = function () {
+        const entry = webkitGetAsEntry.call(this);
+        const reader = entry.createReader();
+        const readEntries = (resolve, reject) =>
+            disk.then(() => reader.readEntries((entries) => resolve(spoil(entries)), reject));
+        entry.createReader = () => ({ readEntries });
+        return entry;
+    };
+}"""
+
 
 @pytest.fixture
 def taxes(tmp_path: Path) -> Path:
@@ -39,7 +58,7 @@ def expect_taxes(page: Page, person: Account, others: list[str]) -> None:
     expect(rows(page, "SUCCESS")).to_have_count(3 + len(others))
     expect(rows(page, "FAILED")).to_have_count(1)
     expect(row(page, "Taxes").locator(".meta")).to_have_text(
-        "Not added: 3 files that are not a valid PDF, DOCX or TXT, are empty or too large."
+        "Not added: 3 files that are empty, too large, unreadable or not a valid PDF, DOCX or TXT."
     )
     assert sorted(person.names) == sorted(["a.pdf", "b.pdf", "c.pdf", *others])
 
@@ -56,6 +75,24 @@ def test_dropped_folder(signed_in: Page, disk: Callable[..., Path], taxes: Path,
     check(signed_in)
     signed_in.get_by_role("button", name="Remove Taxes", exact=True).click()
     expect(rows(signed_in, "FAILED")).to_have_count(0)
+
+
+def test_unreadable_file_in_a_folder(signed_in: Page, taxes: Path, person: Account) -> None:
+    """Build 3: one file that cannot be read is refused with the others, and holds nothing up."""
+    signed_in.evaluate(READ, "e.png")
+    signed_in.evaluate("goOn()")
+    drop(signed_in, taxes)
+    expect_taxes(signed_in, person, [])
+
+
+def test_slow_folder(signed_in: Page, taxes: Path) -> None:
+    """Build 3: while nothing is in the queue yet, a notice says what the page is doing."""
+    patience(signed_in, looking=0)
+    signed_in.evaluate(READ, "")
+    drop(signed_in, taxes)
+    expect(signed_in.locator("#notices")).to_contain_text("Looking into the files…")
+    signed_in.evaluate("goOn()")
+    expect(rows(signed_in, "SUCCESS")).to_have_count(3)
 
 
 def test_chosen_folder(signed_in: Page, taxes: Path, person: Account) -> None:

@@ -82,7 +82,7 @@ def test_those_who_listen_hear_the_name_once(signed_in: Page) -> None:
     [
         (ARABIC, "لملاحق.pdf"),  # after the article's alef
         ("كتابدفترشهادةوثيقةملفات.pdf", "ملفات.pdf"),  # after a teh marbuta
-        ("ججججججججججججج ججج.pdf", " ججج.pdf"),  # at the space between two words
+        ("ججججججججججججج ججج.pdf", "ججج.pdf"),  # after the space between two words
     ],
 )
 def test_a_cut_spares_joined_letters(signed_in: Page, name: str, tail: str) -> None:

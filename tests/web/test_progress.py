@@ -76,14 +76,14 @@ def test_total(signed_in: Page, disk: Disk) -> None:
     throttle(signed_in, 150_000)
     choose(signed_in, *(disk(f"{number}.pdf", size=300_000) for number in range(6)))
     text, bar = signed_in.locator("#total-text"), signed_in.get_by_role("progressbar", name="All uploads")
-    expect(text).to_have_text(re.compile(r"^0 of 6 · [\d.]+ of 1\.7 MB$"))
-    expect(bar).to_have_accessible_description(re.compile("^. of 6"))
+    expect(text).to_have_text(re.compile(r"^6 files to go · [\d.]+ of 1\.7 MB$"))
+    expect(bar).to_have_accessible_description(re.compile("^. files to go"))
     expect(text).to_have_text(
-        re.compile(r"^\d of 6 · [\d.]+ of 1\.7 MB · \d+ kB/s · about \d+ seconds left$"), timeout=20_000
+        re.compile(r"^\d files to go · [\d.]+ of 1\.7 MB · \d+ kB/s · about \d+ seconds left$"), timeout=20_000
     )
     signed_in.get_by_role("button", name="Cancel upload of 0.pdf").click()
     signed_in.get_by_role("button", name="Cancel upload of 5.pdf").click()
-    expect(text).to_have_text(re.compile(r"^\d of 6 · [\d.]+ of 1\.1 MB"))
+    expect(text).to_have_text(re.compile(r"^\d files to go · [\d.]+ of 1\.1 MB"))
     throttle(signed_in, 0)
     expect_all(signed_in, "SUCCESS", 4)
     expect(signed_in.locator("#total")).to_be_hidden()

@@ -1,5 +1,6 @@
 """Issue 10, "The same file again": held back while its name and size are there already, and settled by its content."""
 
+import re
 import unicodedata
 from collections.abc import Callable
 
@@ -97,6 +98,19 @@ def test_the_name_is_compared_in_nfc(signed_in: Page) -> None:
     stored(signed_in, pdf(name))
     choose(signed_in, pdf(name) | {"name": unicodedata.normalize("NFD", name)})
     expect(meta(signed_in, name)).to_have_text("Already there since today")
+
+
+def test_it_is_there_no_longer(signed_in: Page, person: Account) -> None:
+    """When the document is deleted, the row that it held back no longer says that the file is there."""
+    stored(signed_in, pdf("a.pdf"))
+    choose(signed_in, pdf("a.pdf"))
+    expect(anyway(signed_in)).to_be_visible()
+    signed_in.get_by_role("button", name="Delete a.pdf").click()
+    signed_in.locator("#confirm-yes").click()
+    expect(meta(signed_in)).to_have_text(re.compile("^Cancelled"))
+    signed_in.get_by_role("button", name="Retry a.pdf").click()
+    expect_status(signed_in, "a.pdf", "SUCCESS")
+    assert person.names == ["a.pdf"]
 
 
 def test_many_at_once(signed_in: Page, person: Account) -> None:

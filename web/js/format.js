@@ -92,7 +92,8 @@ export function splitName(name) {
   const tail = Math.min(12, (dot > 0 ? letters.length - dot : 0) + 4);
   const wanted = letters.length - tail;
   if (wanted < 2) return [name, ''];
-  const cut = gapBefore(letters, wanted);
+  const gap = gapBefore(letters, wanted);
+  const cut = letters[gap] === ' ' ? gap + 1 : gap; // a space belongs before the cut, where it can give way
   const joiner = isJoined(letters, cut) ? ZWJ : '';
   return [letters.slice(0, cut).join('') + joiner, joiner + letters.slice(cut).join('')];
 }

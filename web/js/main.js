@@ -12,7 +12,7 @@ import { rememberedName, showName } from './ui/brand.js';
 import { mountDocuments } from './ui/docs-view.js';
 import { $ } from './ui/dom.js';
 import { mountDropzone, sayLimits } from './ui/dropzone.js';
-import { mountNews } from './ui/queue-news.js';
+import { mountNews, tellWait } from './ui/queue-news.js';
 import { mountQueue } from './ui/queue-view.js';
 import { mountSignIn } from './ui/signin.js';
 import { mountUnfinished } from './ui/unfinished-view.js';
@@ -52,6 +52,7 @@ session.addEventListener('user', () => {
   documents.clear();
 });
 queue.addEventListener('stored', ({ detail: { file } }) => documents.prepend(file));
+documents.addEventListener('removed', ({ detail: { document } }) => queue.release(document));
 queue.addEventListener('unsure', () => setTimeout(() => documents.load(), TIMING.settle));
 for (const type of ['add', 'change', 'remove']) queue.addEventListener(type, guardLeaving);
 
@@ -63,7 +64,7 @@ mountUnfinished(unfinished, keeper);
 mountSignIn(session);
 mountDropzone({
   open: () => !$('app-view').hidden && !document.querySelector('dialog[open]'),
-  onFiles: (files) => ready.then(() => queue.add(files)),
+  onFiles: (files) => ready.then(() => tellWait(queue.add(files))),
   limits,
 });
 

@@ -49,6 +49,14 @@ export class UploadQueue extends EventTarget {
     this.#pump();
   }
 
+  /** A document is gone: a row that was held back on its account is only cancelled from now on. */
+  release(document) {
+    for (const item of this.all(({ twin }) => twin?.id === document.id)) {
+      item.twin = undefined;
+      this.#emit('change', { item });
+    }
+  }
+
   remove(...items) {
     for (const { id } of items) this.items.delete(id);
     if (items.length) this.#emit('remove', { ids: items.map(({ id }) => id) });

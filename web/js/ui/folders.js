@@ -68,7 +68,9 @@ async function list(folder) {
   }
 }
 
-const open = (entry) => new Promise((resolve, reject) => entry.file(resolve, reject));
+/** Return the file of `entry`; one that cannot be read is an empty one, which is refused with the others. */
+const open = (entry) =>
+  new Promise((resolve) => entry.file(resolve, () => resolve(new File([], entry.name))));
 
 const isHidden = (name) => HIDDEN.test(name);
 

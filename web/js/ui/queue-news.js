@@ -64,6 +64,13 @@ export function mountNews(queue, limits, onTitle) {
   }
 }
 
+/** Say that files are looked into if `adding` them takes a while: a large folder, a slow disk. */
+export async function tellWait(adding) {
+  const timer = setTimeout(() => announce(say('looking'), { seen: true }), TIMING.looking);
+  await adding;
+  clearTimeout(timer);
+}
+
 function addedText(count, refused) {
   if (!count && !refused) return '';
   return refused ? say('added_some', { count, refused }) : say('added', { count });

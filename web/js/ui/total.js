@@ -38,10 +38,10 @@ function hide() {
   if (focused) focusHeading();
 }
 
-function describe({ done, count, loaded, size, active }, pace, now) {
-  const values = { done, files: count, loaded: part(loaded, size), size: bytes(size) };
+function describe({ active, loaded, size }, pace, now) {
+  const values = { count: active, loaded: part(loaded, size), size: bytes(size) };
   const speed = pace.speed(now);
-  if (!speed || !active) return say('total', values);
+  if (!speed) return say('total', values);
   const moving = { ...values, speed: bytes(Math.round(speed)) };
   const left = pace.timeLeft(now, size - loaded);
   return left ? say('total_left', { ...moving, time: lasting(left) }) : say('total_moving', moving);

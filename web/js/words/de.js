@@ -66,6 +66,7 @@ export default {
     one: '{count} Datei hinzugefügt, {refused} abgelehnt',
     other: '{count} Dateien hinzugefügt, {refused} abgelehnt',
   },
+  looking: 'Die Dateien werden angesehen…',
   already_listed: '{name} steht schon in der Liste',
   already_listed_many: {
     one: '{count} Datei steht schon in der Liste',
@@ -107,9 +108,18 @@ export default {
   folded: '{count} hochgeladen',
   clear_folded: 'Entfernen',
   clear_folded_name: 'Entfernen, was hochgeladen ist',
-  total: '{done} von {files} · {loaded} von {size}',
-  total_moving: '{done} von {files} · {loaded} von {size} · {speed}/s',
-  total_left: '{done} von {files} · {loaded} von {size} · {speed}/s · noch etwa {time}',
+  total: {
+    one: 'Noch {count} Datei · {loaded} von {size}',
+    other: 'Noch {count} Dateien · {loaded} von {size}',
+  },
+  total_moving: {
+    one: 'Noch {count} Datei · {loaded} von {size} · {speed}/s',
+    other: 'Noch {count} Dateien · {loaded} von {size} · {speed}/s',
+  },
+  total_left: {
+    one: 'Noch {count} Datei · {loaded} von {size} · {speed}/s · etwa {time}',
+    other: 'Noch {count} Dateien · {loaded} von {size} · {speed}/s · etwa {time}',
+  },
   total_name: 'Alle Dateien, die hochgeladen werden',
   cancel_all: 'Alle abbrechen',
   cancel_all_question: {
@@ -155,8 +165,9 @@ export default {
   refused_folder_empty: 'In dem Ordner sind keine Dateien.',
   refused_folder_large: 'Ein Ordner darf höchstens {count} Dateien in {depth} Ebenen von Ordnern enthalten.',
   refused_in_folder: {
-    one: 'Nicht hinzugefügt: {count} Datei, die kein gültiges {types}, leer oder zu groß ist.',
-    other: 'Nicht hinzugefügt: {count} Dateien, die kein gültiges {types}, leer oder zu groß sind.',
+    one: 'Nicht hinzugefügt: {count} Datei, die leer, zu groß, nicht lesbar oder kein gültiges {types} ist.',
+    other:
+      'Nicht hinzugefügt: {count} Dateien, die leer, zu groß, nicht lesbar oder kein gültiges {types} sind.',
   },
   refused_changed: 'Die Datei wurde inzwischen verschoben oder geändert. Wählen Sie sie noch einmal aus.',
   failed_stall: 'Das Hochladen kam nicht mehr voran.',

@@ -61,6 +61,7 @@ export default {
     one: '{count} file added, {refused} refused',
     other: '{count} files added, {refused} refused',
   },
+  looking: 'Looking into the files…',
   already_listed: '{name} is already in the list',
   already_listed_many: {
     one: '{count} file is already in the list',
@@ -102,9 +103,18 @@ export default {
   folded: '{count} uploaded',
   clear_folded: 'Clear',
   clear_folded_name: 'Clear what is uploaded',
-  total: '{done} of {files} · {loaded} of {size}',
-  total_moving: '{done} of {files} · {loaded} of {size} · {speed}/s',
-  total_left: '{done} of {files} · {loaded} of {size} · {speed}/s · about {time} left',
+  total: {
+    one: '{count} file to go · {loaded} of {size}',
+    other: '{count} files to go · {loaded} of {size}',
+  },
+  total_moving: {
+    one: '{count} file to go · {loaded} of {size} · {speed}/s',
+    other: '{count} files to go · {loaded} of {size} · {speed}/s',
+  },
+  total_left: {
+    one: '{count} file to go · {loaded} of {size} · {speed}/s · about {time} left',
+    other: '{count} files to go · {loaded} of {size} · {speed}/s · about {time} left',
+  },
   total_name: 'All uploads',
   cancel_all: 'Cancel all',
   cancel_all_question: { one: 'Stop uploading {count} file?', other: 'Stop uploading {count} files?' },
@@ -142,8 +152,8 @@ export default {
   refused_folder_empty: 'There are no files in the folder.',
   refused_folder_large: 'A folder may hold at most {count} files, in {depth} levels of folders.',
   refused_in_folder: {
-    one: 'Not added: {count} file that is not a valid {types}, is empty or too large.',
-    other: 'Not added: {count} files that are not a valid {types}, are empty or too large.',
+    one: 'Not added: {count} file that is empty, too large, unreadable or not a valid {types}.',
+    other: 'Not added: {count} files that are empty, too large, unreadable or not a valid {types}.',
   },
   refused_changed: 'The file was moved or changed after you added it. Choose it again.',
   failed_stall: 'The upload stopped moving.',
