@@ -1,5 +1,6 @@
 """The service around the uploads: settings, first start, schema, health, commands, logs, errors, stopping, client."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -25,6 +26,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from click.testing import Result
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import create_engine, inspect, text
 
 from tests.support.bodies import PDF, multipart, part
@@ -1246,6 +1248,28 @@ def test_the_client_is_served_and_revalidated(path: str, app: Flask) -> None:
         with client.head(f"/{path}") as head:
             assert (head.status_code, head.data) == (200, b"")
         assert head.headers["Content-Length"] == str(len(content))
+
+
+@pytest.mark.parametrize("wish", ["gzip", "gzip, deflate, br, zstd", "br, *;q=0.1", "GZIP;q=0.5"])
+def test_the_client_is_compressed_for_who_takes_that(wish: str, client: FlaskClient) -> None:
+    """Issue 10: a page of forty modules on a slow line. Each coding has its own entity tag (RFC 9110 §8.8.3.3)."""
+    plain = client.get("/js/main.js")
+    packed = client.get("/js/main.js", headers={"Accept-Encoding": wish})
+    assert gzip.decompress(packed.data) == plain.data
+    assert (packed.headers["Content-Encoding"], packed.headers["Vary"]) == ("gzip", "Accept-Encoding")
+    assert packed.content_type == plain.content_type
+    assert len(packed.data) < len(plain.data) / 2
+    tags = [answer.headers["ETag"] for answer in (plain, packed)]
+    for tag, status in zip(tags, [200, 304], strict=True):
+        headers = {"Accept-Encoding": wish, "If-None-Match": tag}
+        assert client.get("/js/main.js", headers=headers).status_code == status
+
+
+@pytest.mark.parametrize("wish", ["", "identity", "br", "gzip;q=0", "gzip;q=0, *"])
+def test_the_client_is_plain_for_all_others(wish: str, client: FlaskClient) -> None:
+    answer = client.get("/css/base.css", headers={"Accept-Encoding": wish})
+    assert answer.data == (ROOT / "web" / "css" / "base.css").read_bytes()
+    assert "Content-Encoding" not in answer.headers and answer.headers["Vary"] == "Accept-Encoding"
 
 
 def test_the_client_arrives_over_the_wire(live: Live) -> None:

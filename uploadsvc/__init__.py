@@ -1,14 +1,14 @@
 """A self-hosted service that collects PDF, DOCX and TXT files for a small team."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, request, send_from_directory
+from flask import Flask, Response, request
 
 from . import (
     auth,
     cli,
+    client,
     config,
     documents,
     errors,
@@ -56,23 +56,9 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     health.init_app(app)
     metrics.init_app(app)
     app.register_blueprint(cli.bp)
-    _serve_client(app, config.ROOT / "web")
+    client.init_app(app, config.ROOT / "web")
     _set_headers(app, config.security_headers(settings))
     return app
-
-
-def _serve_client(app: Flask, folder: Path) -> None:
-    """Serve exactly the files that lie in `folder` now: a catch-all route would answer 405 where 404 is true."""
-
-    def send(name: str) -> Response:
-        return send_from_directory(folder, name, max_age=None)
-
-    # Not strict: an absolute target may lack its path (RFC 9112 §3.2.2), and a redirect would name the client's Host.
-    app.add_url_rule("/", "web", send, defaults={"name": "index.html"}, strict_slashes=False)
-    for file in folder.rglob("*"):
-        if file.is_file():
-            name = file.relative_to(folder).as_posix()
-            app.add_url_rule(f"/{name}", f"web:{name}", send, defaults={"name": name})
 
 
 def _set_headers(app: Flask, headers: Mapping[str, str]) -> None:
