@@ -105,7 +105,7 @@ def imported(path: Path, seen: set[Path]) -> set[Path]:
 def test_every_module_is_fetched_ahead() -> None:
     """All that main.js imports, and nothing that is loaded only where it is needed."""
     ahead = re.findall(r'<link rel="modulepreload" href="([^"]+)">', HTML)
-    assert sorted(ahead) == sorted(str(path.relative_to(WEB)) for path in imported(WEB / "js/main.js", set()))
+    assert sorted(ahead) == sorted(str(path.relative_to(WEB)) for path in imported(WEB / "js/main.js", set()) | imported(WEB / "js/app.js", set()))
 
 
 def test_what_is_fetched_ahead_is_fetched_once(page: Page, watch: Watch) -> None:

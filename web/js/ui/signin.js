@@ -2,8 +2,8 @@
 import { say } from '../words.js';
 import { $ } from './dom.js';
 
-/** Let the form sign in; `session` announces the success. */
-export function mountSignIn(session) {
+/** Let the form sign in, and stay until what comes next is `loaded`; `session` announces the success. */
+export function mountSignIn(session, loaded) {
   const form = $('sign-in');
   const button = form.querySelector('[type=submit]');
 
@@ -12,12 +12,12 @@ export function mountSignIn(session) {
     event.preventDefault();
     if (button.ariaBusy === 'true') return;
     button.ariaBusy = 'true';
-    await submit(session);
+    await submit(session, loaded);
     button.ariaBusy = 'false';
   });
 }
 
-async function submit(session) {
+async function submit(session, loaded) {
   const fields = [$('email'), $('password')];
   const empty = fields.filter((field) => !field.value.trim());
   if (empty.length) {
@@ -26,6 +26,7 @@ async function submit(session) {
   }
   try {
     await session.signIn($('email').value.trim(), $('password').value);
+    await loaded;
     complain('');
     $('sign-in').reset();
     reveal(false);

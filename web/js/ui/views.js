@@ -1,12 +1,12 @@
 // What the page shows: the sign-in page or the app, the dialog and the banner over it, and the title.
-import { isActive } from '../item.js';
 import { say } from '../words.js';
 import { announce } from './announcer.js';
 import { $, ask } from './dom.js';
 
-/** Show what `session` and `network` say; return what writes the title anew, decorated by a function of
- * the instance's name. */
-export function mountViews({ session, network, queue, limits }) {
+/** Show what `session`, `network` and `context.app`, once it is loaded, say; nothing if `isLost` tells that it cannot
+ * be. Return how to `show` all of it anew, and `setTitle`, which decorates the title by a function of the name in it. */
+export function mountViews(context) {
+  const { session, network, limits } = context;
   const dialog = $('sign-in-again');
   let view = '';
   let bannerSaid = '';
@@ -21,7 +21,7 @@ export function mountViews({ session, network, queue, limits }) {
 
   function why() {
     const reason = say(`session_${session.reason}`, { email: session.user.email });
-    const waiting = queue.all(isActive).length;
+    const waiting = countWaiting(context);
     return waiting ? `${reason} ${say('files_waiting', { count: waiting })}` : reason;
   }
 
@@ -64,8 +64,10 @@ export function mountViews({ session, network, queue, limits }) {
   }
 
   function nextView() {
+    if (context.isLost) return '';
     if (session.state === 'out' && !session.user) return 'sign-in-view';
-    return session.state === 'unknown' && network.up ? view : 'app-view';
+    const isKnown = session.state !== 'unknown' || !network.up;
+    return isKnown && context.app ? 'app-view' : view;
   }
 
   function show() {
@@ -76,8 +78,13 @@ export function mountViews({ session, network, queue, limits }) {
     $('account').hidden = !session.user;
     $('who').textContent = session.user?.email ?? '';
     banner();
-    if (next !== view) focusOn(next, view === '');
+    if (next && next !== view) focusOn(next, view === '');
     view = next;
+    title();
+  }
+
+  function setTitle(decoration = decorate) {
+    decorate = decoration;
     title();
   }
 
@@ -88,13 +95,11 @@ export function mountViews({ session, network, queue, limits }) {
   session.addEventListener('needed', askAgain);
   network.addEventListener('change', show);
   $('banner-action').addEventListener('click', () => (network.up ? askAgain() : tryNow()));
-  $('sign-out').addEventListener('click', () => signOut(session, queue));
-  return (decoration = decorate) => {
-    decorate = decoration;
-    title();
-  };
+  $('sign-out').addEventListener('click', () => signOut(context));
+  return { show, setTitle };
 }
 
+const countWaiting = ({ app }) => app?.waiting() ?? 0;
 const isBusy = (button) => button.ariaBusy === 'true';
 
 /** A new view has the focus on its heading; at the start only the sign-in page takes it, for its first field. */
@@ -103,10 +108,10 @@ function focusOn(view, atStart) {
   else if (view === 'sign-in-view') $('email').focus();
 }
 
-async function signOut(session, queue) {
-  const waiting = queue.all(isActive).length;
+async function signOut(context) {
+  const waiting = countWaiting(context);
   const text = say('sign_out_loses', { count: waiting });
   if (waiting && !(await ask({ title: [say('sign_out_question')], text, yes: say('sign_out') }))) return;
-  queue.cancel(...queue.all());
-  await session.signOut().catch(() => announce(say('still_signed_in'), { alert: true, seen: true }));
+  context.app?.giveUp();
+  await context.session.signOut().catch(() => announce(say('still_signed_in'), { alert: true, seen: true }));
 }

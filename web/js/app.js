@@ -1,0 +1,103 @@
+// Wiring of the app: the queue and the documents, their views, and what each hears of the others.
+import { TIMING } from './config.js';
+import { DocumentStore } from './documents.js';
+import { hasFailed, isActive } from './item.js';
+import { Keeper } from './keeper.js';
+import { KeptFiles } from './kept-files.js';
+import { UploadQueue } from './queue.js';
+import { mountDocuments } from './ui/docs-view.js';
+import { $ } from './ui/dom.js';
+import { mountDropzone, sayLimits } from './ui/dropzone.js';
+import { mountNews, tellWait } from './ui/queue-news.js';
+import { mountQueue } from './ui/queue-view.js';
+import { mountUnfinished } from './ui/unfinished-view.js';
+import { Unfinished } from './unfinished.js';
+import { sendFile } from './upload.js';
+
+/** Build the app of a page whose `session`, `network` and `limits` are there; `setTitle` decorates the title. Return
+ * what the page asks of it: to `begin` once it is known who is signed in, to `heedSession`, how many files are
+ * `waiting`, and to give `up` all of them. */
+export function mountApp({ session, network, limits, channel }, setTitle) {
+  const documents = new DocumentStore({ session, channel });
+  const queue = new UploadQueue({ send, session, network, limits, documents });
+  const keeping = { kept: new KeptFiles(), queue, session, channel: new BroadcastChannel('session') };
+  const keeper = new Keeper(keeping);
+  const unfinished = new Unfinished({ ...keeping, keeper });
+  const context = { session, network, limits };
+  let open = null;
+  const ready = new Promise((resolve) => {
+    open = resolve; // files that come in sooner wait
+  });
+
+  session.addEventListener('user', () => {
+    keeper.release();
+    unfinished.clear();
+    queue.clear();
+    documents.clear();
+  });
+  queue.addEventListener('stored', ({ detail: { file } }) => documents.prepend(file));
+  documents.addEventListener('removed', ({ detail: { document } }) => queue.release(document));
+  queue.addEventListener('unsure', () => setTimeout(() => documents.load(), TIMING.settle));
+  for (const type of ['add', 'change', 'remove']) queue.addEventListener(type, guardLeaving);
+
+  mountQueue(queue, context);
+  mountNews(queue, limits, setTitle);
+  mountDocuments(documents, context);
+  mountUnfinished(unfinished, keeper);
+  mountDropzone({
+    open: () => !$('app-view').hidden && !document.querySelector('dialog[open]'),
+    onFiles: (files) => ready.then(() => tellWait(queue.add(files))),
+    limits,
+  });
+
+  limits.addEventListener('change', () => sayLimits(limits));
+  for (const type of ['focus', 'visibilitychange']) {
+    addEventListener(type, () => {
+      if (!document.hidden) look();
+    });
+  }
+
+  /** See whether the list is fresh, and whether an earlier page left something unsent. */
+  function look() {
+    documents.ensure();
+    ready.then(() => unfinished.look());
+  }
+
+  function begin() {
+    sayLimits(limits);
+    open();
+    heedSession();
+  }
+
+  /** After a sign-out nothing of it is left to see, but files that are still to be sent wait for their owner. */
+  function heedSession() {
+    if (session.active) look();
+    if (session.active || session.reason === 'ended') return;
+    documents.clear();
+    if (!session.user) queue.clear();
+    else if (!queue.all((item) => isActive(item) || hasFailed(item)).length) session.forget();
+  }
+
+  /** Send a file; after a 413 the limits are no longer those that were read. */
+  async function send(...upload) {
+    try {
+      return await sendFile(...upload);
+    } catch (error) {
+      if (error.status === 413) await limits.read().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Warn before the page is left, but only while something would be lost. */
+  function guardLeaving() {
+    const busy = queue.all(isActive).length > 0;
+    window.onbeforeunload = busy ? (event) => event.preventDefault() : null;
+  }
+
+  return {
+    begin,
+    heedSession,
+    waiting: () => queue.all(isActive).length,
+    giveUp: () => queue.cancel(...queue.all()),
+  };
+}
