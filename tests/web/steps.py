@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from playwright.sync_api import BrowserContext, CDPSession, ConsoleMessage, Locator, Page, Response, expect
+from playwright.sync_api import BrowserContext, CDPSession, ConsoleMessage, Locator, Page, Response, Route, expect
 
 from tests.support.bodies import PDF
 from tests.support.engines import Live
@@ -174,6 +174,17 @@ def throttle(page: Page, bytes_per_second: int) -> CDPSession:
     rate = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second or -1}
     session.send("Network.emulateNetworkConditions", rate)
     return session
+
+
+def hold(page: Page, pattern: str) -> list[Route]:
+    """Let requests wait, and return the list in which they come; `continue_` lets one go on."""
+    held: list[Route] = []
+
+    def wait(route: Route) -> None:
+        held.append(route)
+
+    page.route(pattern, wait)
+    return held
 
 
 def patience(page: Page, **milliseconds: Any) -> None:

@@ -5,10 +5,10 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.support.engines import Live, start_live
-from tests.web.steps import Account, sign_in
+from tests.web.steps import Account, hold, sign_in
 
 NAME = "Kanzlei Müller & Söhne <Graz>"
 NO_STORAGE = (
@@ -37,12 +37,7 @@ def test_remembered(page: Page) -> None:
     """The next visit shows it before the server has told it."""
     page.goto("/")
     expect(page.locator("#brand")).to_have_text(NAME)
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/api/limits", hold)
+    held = hold(page, "**/api/limits")
     page.reload()
     expect(page.locator("#sign-in-view")).to_be_visible()
     expect(page.locator("#brand")).to_have_text(NAME)

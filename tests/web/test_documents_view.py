@@ -4,7 +4,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.web.steps import (
     REFUSED,
@@ -13,6 +13,7 @@ from tests.web.steps import (
     choose,
     expect_all,
     expire,
+    hold,
     patience,
     pdf,
     pdfs,
@@ -26,17 +27,6 @@ POLICY = (
     "form-action 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-
-
-def hold(page: Page, pattern: str) -> list[Route]:
-    """Let requests wait for their answer; return the list of them."""
-    held: list[Route] = []
-
-    def keep(route: Route) -> None:
-        held.append(route)
-
-    page.route(pattern, keep)
-    return held
 
 
 def test_D1_list_cache(signed_in: Page) -> None:
@@ -96,12 +86,7 @@ def test_D3_delete(signed_in: Page, person: Account, allow: Allow) -> None:
 
     delete(3, "Cancel")
     expect(signed_in.get_by_role("button", name="Delete d3.pdf")).to_be_focused()
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    signed_in.route("**/api/documents/*", hold)
+    held = hold(signed_in, "**/api/documents/*")
     delete(2)
     expect(shelf(signed_in).nth(1)).to_contain_text("Deleting…")
     held[0].fulfill(status=500, json={"ok": False, "error": "x", "message": "x"})

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.support.engines import ROOT
-from tests.web.steps import REFUSED, UNREACHED, Watch
+from tests.web.steps import REFUSED, UNREACHED, Account, Watch, choose, expect_status, hold, pdf, sign_in
 from tests.web.test_accessibility import check
 
 WEB = ROOT / "web"
@@ -103,9 +103,35 @@ def imported(path: Path, seen: set[Path]) -> set[Path]:
 
 
 def test_every_module_is_fetched_ahead() -> None:
-    """All that main.js imports, and nothing that is loaded only where it is needed."""
-    ahead = re.findall(r'<link rel="modulepreload" href="([^"]+)">', HTML)
-    assert sorted(ahead) == sorted(str(path.relative_to(WEB)) for path in imported(WEB / "js/main.js", set()) | imported(WEB / "js/app.js", set()))
+    """All that main.js imports, before what app.js does; of the languages only the reader's is loaded."""
+    ahead = re.findall(r'<link rel="modulepreload" href="([^"]+)"', HTML)
+    assert sorted(ahead) == sorted(
+        str(path.relative_to(WEB)) for path in imported(WEB / "js/main.js", set()) | imported(WEB / "js/app.js", set())
+    )
+
+
+def test_signing_in_waits_for_no_more_than_it_needs(page: Page, watch: Watch) -> None:
+    """Mend: a bare header on a slow line. The form is there before the app is; the app comes when it is loaded."""
+    hold(page, "**/js/queue.js")
+    page.goto("/")
+    expect(page.locator("#email")).to_be_focused()
+    ahead = [request for request in watch.requests if request.endswith(".js")]
+    assert ahead.index("GET /js/ui/views.js") < ahead.index("GET /js/app.js")
+
+
+def test_a_sign_in_before_the_app_is_loaded(page: Page, person: Account, watch: Watch) -> None:
+    """The form stays, busy, until the app is there to be shown."""
+    held = hold(page, "**/js/queue.js")
+    page.goto("/")
+    sign_in(page, person)
+    expect(page.locator("#who")).to_have_text(person.email)
+    expect(page.locator("#sign-in [type=submit]")).to_have_attribute("aria-busy", "true")
+    expect(page.locator("#app-view")).to_be_hidden()
+    held[0].continue_()
+    expect(page.locator("#documents-empty")).to_be_visible()
+    expect(page.locator("#app-view h1")).to_be_focused()
+    choose(page, pdf("a.pdf"))
+    expect_status(page, "a.pdf", "SUCCESS")
 
 
 def test_what_is_fetched_ahead_is_fetched_once(page: Page, watch: Watch) -> None:
@@ -136,7 +162,9 @@ FAULTS: dict[str, tuple[str, Callable[[Route], None]]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_module_that_does_not_load_is_told(page: Page, watch: Watch, fault: str) -> None:
     """The sentence is there, and nothing else; what helps once, loading again, is a link in it."""
-    watch.allowed.extend([f"{REFUSED} 404", UNREACHED, "thrown: Unexpected token", "MIME type"])
+    watch.allowed.extend(
+        [f"{REFUSED} 404", UNREACHED, "thrown: Unexpected token", "MIME type", "thrown: Failed to fetch dynamically"]
+    )
     pattern, answer = FAULTS[fault]
     page.route(pattern, answer)
     page.goto("/")

@@ -1,5 +1,5 @@
 // Says that the page cannot start. A classic script in ES5, for it must run in browsers where the modules do not.
-(() => {
+(function () {
   /** Return the language of the sentence: the first that the browser asks for and that there is, as in words.js. */
   function language(sentences) {
     var wanted = navigator.languages || [navigator.language || ''];

@@ -73,7 +73,7 @@ export function mountViews(context) {
   function show() {
     const next = nextView();
     if (!inPlace()) dialog.close();
-    if (next === 'sign-in-view') $('sign-in-card').append($('sign-in'));
+    if (next === 'sign-in-view' && view !== next) $('sign-in-card').append($('sign-in'));
     for (const id of ['sign-in-view', 'app-view']) $(id).hidden = id !== next;
     $('account').hidden = !session.user;
     $('who').textContent = session.user?.email ?? '';
