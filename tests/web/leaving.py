@@ -45,6 +45,23 @@ def ids(page: Page) -> list[str]:
     return found
 
 
+# Wait as long as a tab that has asked the others waits for their answers.
+WAIT = """async () => {
+    const [{ pause }, { TIMING }] = await Promise.all(['clock', 'config'].map((name) => import(`/js/${name}.js`)));
+    await pause(TIMING.rollCall + 500);
+}"""
+
+
+def wait_for_answers(page: Page) -> None:
+    page.evaluate(WAIT)
+
+
+def look(page: Page) -> None:
+    """Come back to a tab, and wait until it has looked for files that nobody sends: none found shows nothing."""
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    wait_for_answers(page)
+
+
 def leave(page: Page, act: Callable[[], Any]) -> None:
     """Leave the page in the middle of an upload: the browser asks, and gets a yes."""
 

@@ -196,3 +196,23 @@ def test_B7_retry_failed(signed_in: Page, disk, person: Account, allow):
     expect(rows(signed_in, "FAILED")).to_have_count(1)
     assert signed_in.evaluate("uploads.keys") == [*ids[3:], *ids[:2]]
     assert count_at_server(person) == 6
+
+
+ADD_TWICE = """async () => {
+    const { UploadQueue } = await import('/js/queue.js');
+    const limits = { maxFileBytes: 100, types: [{ extension: '.txt', mimetype: 'text/plain' }] };
+    const session = Object.assign(new EventTarget(), { active: false, user: { id: 1 } });
+    const network = Object.assign(new EventTarget(), { up: true });
+    const queue = new UploadQueue({ session, network, limits });
+    const added = [];
+    queue.addEventListener('add', ({ detail: { items } }) => added.push(items.length));
+    const file = (name) => ({ id: 'a', file: new File(['hello'], name) });
+    await queue.add([file('a.txt')]);
+    await queue.add([file('b.txt')]);
+    return [added, queue.all().map(({ name }) => name)];
+}"""
+
+
+def test_a_row_is_there_once(signed_in: Page):
+    """What comes in under the id of a row makes no second one, which would be a ghost when the first is removed."""
+    assert signed_in.evaluate(ADD_TWICE) == [[1, 0], ["a.txt"]]

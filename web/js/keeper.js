@@ -9,6 +9,7 @@ const MOST = 2 * 1024 ** 3; // bytes that one page may fill the disk with
 export class Keeper extends EventTarget {
   #user = null; // whose files they are
   #mine = new Map(); // by id, their sizes
+  #going = new Set(); // ids of those that are let go, but lie in the browser still
   #todo = new Map(); // by id, the row to keep, or null to let it go
   #work = Promise.resolve();
   #timer = 0;
@@ -29,14 +30,14 @@ export class Keeper extends EventTarget {
     });
   }
 
-  /** The ids of the files that are this page's to send. */
+  /** The ids of the files that are this page's to send, or to let go. */
   get ids() {
-    return [...this.#mine.keys()];
+    return [...this.#mine.keys(), ...this.#going];
   }
 
-  /** Tell whether a file is this page's to send. */
+  /** Tell whether a file is this page's to send, or to let go. */
   has(id) {
-    return this.#mine.has(id);
+    return this.#mine.has(id) || this.#going.has(id);
   }
 
   /** Take over rows that are kept already. */
@@ -48,7 +49,9 @@ export class Keeper extends EventTarget {
   /** Let files go that need not be sent any more. */
   letGo(...ids) {
     for (const id of ids) {
-      if (this.#mine.delete(id)) this.#plan(id, null);
+      if (!this.#mine.delete(id)) continue;
+      this.#going.add(id);
+      this.#plan(id, null);
     }
   }
 
@@ -85,9 +88,14 @@ export class Keeper extends EventTarget {
     while (this.#todo.size) {
       const batch = [...this.#todo].slice(0, AT_ONCE);
       for (const [id] of batch) this.#todo.delete(id);
-      await this.kept.drop(batch.filter(([, row]) => !row).map(([id]) => id));
+      await this.#drop(batch.filter(([, row]) => !row).map(([id]) => id));
       await this.#store(batch.map(([, row]) => row).filter(Boolean));
     }
+  }
+
+  async #drop(ids) {
+    await this.kept.drop(ids);
+    for (const id of ids) this.#going.delete(id);
   }
 
   async #store(rows) {

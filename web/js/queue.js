@@ -79,6 +79,7 @@ export class UploadQueue extends EventTarget {
     const items = [];
     const duplicates = [];
     const check = async ({ file, from, refusal, id }) => {
+      if (this.items.has(id)) return;
       const item = Object.assign(newItem(file, limits, id), { from });
       if (seen.has(item.print)) {
         duplicates.push(file.name);

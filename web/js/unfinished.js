@@ -21,9 +21,13 @@ export class Unfinished extends EventTarget {
     if (!this.session.active) return;
     const look = Symbol('look');
     this.#look = look;
-    const rows = await this.kept.load(this.session.user.id);
-    if (rows.some(({ id }) => !this.keeper.has(id))) await this.#callRoll();
-    if (look === this.#look) this.#show(rows);
+    const { id: user } = this.session.user;
+    let rows = await this.kept.load(user);
+    if (rows.some(({ id }) => !this.keeper.has(id))) {
+      await this.#callRoll();
+      rows = await this.#stillKept(rows, user);
+    }
+    if (look === this.#look && this.session.user?.id === user) this.#show(rows);
   }
 
   /** Send what is on offer, under the old ids: what did arrive is not stored again. */
@@ -68,6 +72,13 @@ export class Unfinished extends EventTarget {
     this.#elsewhere.clear();
     this.channel.postMessage({ type: 'whose-files' });
     await pause(this.timing.rollCall);
+  }
+
+  /** Return those of `rows` that nobody has let go meanwhile; what came meanwhile nobody was asked about. */
+  async #stillKept(rows, user) {
+    const kept = await this.kept.load(user);
+    const ids = new Set(kept.map(({ id }) => id));
+    return rows.filter(({ id }) => ids.has(id));
   }
 
   #hear({ type, ids, user }) {
