@@ -1,5 +1,6 @@
 """Folders, dropped and chosen, and what comes in where a browser hands over no files (issue 10)."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,6 +104,25 @@ def test_chosen_folder(signed_in: Page, taxes: Path, person: Account) -> None:
     chooser.value.set_files(taxes)
     expect_taxes(signed_in, person, [])
     expect(button).to_be_focused()
+
+
+def test_files_of_one_name_in_a_folder(signed_in: Page, tmp_path: Path, person: Account) -> None:
+    """Build 3: two files of one name, size and time are two; the same folder once more adds neither."""
+    clients = tmp_path / "clients"
+    for name in ("anna", "bert"):
+        (clients / name).mkdir(parents=True)
+        (clients / name / "invoice.txt").write_text(f"amount for {name}\n" + " " * 100_000)
+        os.utime(clients / name / "invoice.txt", (1_700_000_000, 1_700_000_000))
+    throttle(signed_in, 1_000)
+    drop(signed_in, clients)
+    expect(rows(signed_in, "UPLOADING")).to_have_count(2)
+    drop(signed_in, clients)
+    expect(signed_in.locator("#notices")).to_contain_text("2 files are already in the list")
+    expect(rows(signed_in)).to_have_count(2)
+    throttle(signed_in, 0)
+    expect(rows(signed_in, "SUCCESS")).to_have_count(2)
+    assert person.names == ["invoice.txt"] * 2
+    assert len({document["sha256"] for document in person.documents}) == 2
 
 
 def test_many_in_a_folder(signed_in: Page, tmp_path: Path) -> None:

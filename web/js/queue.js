@@ -75,7 +75,7 @@ export class UploadQueue extends EventTarget {
 
   async #add(candidates, user) {
     const { session, limits, documents } = this.tools;
-    const seen = new Set(this.all(isActive).map((item) => item.print));
+    const seen = new Set(this.all(isActive).map((item) => item.print)); // not these: folders may hold two alike
     const items = [];
     const duplicates = [];
     const check = async ({ file, from, refusal, id }) => {
@@ -85,7 +85,6 @@ export class UploadQueue extends EventTarget {
         duplicates.push(file.name);
         return;
       }
-      seen.add(item.print);
       items.push(item);
       item.turn = ++this.#turn;
       item.refusal = refusal ?? (await validate(file, limits));
