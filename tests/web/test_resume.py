@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from playwright.sync_api import Error, Page, Route, expect
 
@@ -133,6 +134,45 @@ def test_cancelled_after_resume_can_be_retried(signed_in: Page, person: Account,
     signed_in.get_by_role("button", name="Retry f00.pdf").click()
     expect_status(signed_in, "f00.pdf", "SUCCESS")
     assert [document["size"] for document in person.documents] == [200_000]
+
+
+def test_chosen_again_instead(signed_in: Page, person: Account, disk: Disk, tmp_path: Path) -> None:
+    """Who chooses files again that are on offer resumes them; the offer is of the others, and each is stored once."""
+    before = start_slowly(signed_in, disk, 5)
+    reload(signed_in)
+    expect(offer(signed_in)).to_contain_text("5 files were not finished.")
+    throttle(signed_in, 0)
+    choose(signed_in, *[tmp_path / "disk" / f"f{number:02}.pdf" for number in range(3)])
+    expect_all(signed_in, "SUCCESS", 3)
+    assert ids(signed_in) == before[:3]
+    expect(offer(signed_in)).to_contain_text("2 files were not finished.")
+    signed_in.get_by_role("button", name="Resume 2 files").click()
+    expect_all(signed_in, "SUCCESS", 5)
+    assert len(person.names) == 5
+    expect_kept(signed_in, 0)
+
+
+# Nothing can be read of any file before `goOn()`.
+BUSY_DISK = """() => {
+    const disk = new Promise((resolve) => { window.goOn = resolve; });
+    const { arrayBuffer } = Blob.prototype;
+    Blob.prototype.arrayBuffer = function () { return disk.then(() => arrayBuffer.call(this)); };
+}"""
+
+
+def test_resumed_on_a_busy_disk(signed_in: Page, disk: Disk) -> None:
+    """What is resumed is on offer no longer, though its rows come later; then they have the focus."""
+    start_slowly(signed_in, disk, 2)
+    reload(signed_in)
+    throttle(signed_in, 0)
+    signed_in.evaluate(BUSY_DISK)
+    signed_in.get_by_role("button", name="Resume 2 files").click()
+    expect(offer(signed_in)).to_be_hidden()
+    expect(signed_in.locator("#choose")).to_be_focused()
+    expect(signed_in.locator("#queue")).to_be_hidden()
+    signed_in.evaluate("goOn()")
+    expect_all(signed_in, "SUCCESS", 2)
+    expect(signed_in.locator("#queue-h")).to_be_focused()
 
 
 def test_discard(signed_in: Page, person: Account, disk: Disk) -> None:

@@ -78,6 +78,7 @@ def test_sign_out_empties(signed_in: Page, disk: Disk, allow: Allow) -> None:
     signed_in.get_by_role("button", name="Sign out").click()
     signed_in.get_by_role("dialog").get_by_role("button", name="Sign out").click()
     expect(signed_in.locator("#sign-in-view")).to_be_visible()
+    expect(signed_in.locator("#unfinished-names")).to_be_empty()
     expect_kept(signed_in, 0)
 
 

@@ -46,7 +46,7 @@ export function mountApp({ session, network, limits, channel }, setTitle) {
   mountUnfinished(unfinished, keeper);
   mountDropzone({
     open: () => !$('app-view').hidden && !document.querySelector('dialog[open]'),
-    onFiles: (files) => ready.then(() => tellWait(queue.add(files))),
+    onFiles: (files) => ready.then(() => tellWait(unfinished.add(files))),
     limits,
   });
 

@@ -16,7 +16,7 @@ export function newItem(file, limits, id = newId()) {
   return {
     id,
     file,
-    print: `${file.size}/${file.lastModified}/${file.name}`,
+    print: printOf(file),
     name: file.name.normalize('NFC'),
     size: file.size,
     count: 1, // the files that the row stands for
@@ -32,6 +32,9 @@ export function newItem(file, limits, id = newId()) {
     run: null,
   };
 }
+
+/** Return what two files have in common that are taken for the same. */
+export const printOf = ({ size, lastModified, name }) => `${size}/${lastModified}/${name}`;
 
 /** Return the status that `item` begins with: one that is held back is given up until it is tried again. */
 export function firstStatus({ refusal, twin }) {

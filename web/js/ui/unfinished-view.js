@@ -16,7 +16,7 @@ export function mountUnfinished(unfinished, keeper) {
     if (unfinished.rows.length) show(unfinished.rows);
     else hide();
   });
-  $('resume').addEventListener('click', () => unfinished.resume());
+  $('resume').addEventListener('click', () => resume(unfinished));
   $('discard').addEventListener('click', () => discard(unfinished));
 }
 
@@ -34,9 +34,16 @@ function hide() {
   const focused = $('unfinished').contains(document.activeElement);
   $('unfinished').hidden = true;
   $('unfinished-text').textContent = '';
+  $('unfinished-names').replaceChildren();
   if (!focused) return;
   const next = $('queue-h').checkVisibility() ? $('queue-h') : $('choose');
   next.focus();
+}
+
+/** Resume what is on offer; the focus that the offer has handed on follows the files as soon as they have rows. */
+async function resume(unfinished) {
+  await unfinished.resume();
+  if (document.activeElement === $('choose') && $('queue-h').checkVisibility()) $('queue-h').focus();
 }
 
 async function discard(unfinished) {
@@ -44,8 +51,8 @@ async function discard(unfinished) {
   const title = [say('discard_question', { count })];
   const sure = await ask({ title, text: say('discard_warning', { count }), yes: say('discard') });
   if (!sure) return;
-  await unfinished.discard();
-  announce(say('discarded', { count }), { seen: true });
+  const discarded = await unfinished.discard(); // some may have been resumed meanwhile
+  if (discarded) announce(say('discarded', { count: discarded }), { seen: true });
 }
 
 /** Return the names of the first rows and the number of the others, as a list is written in the page's language. */
