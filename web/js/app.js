@@ -1,7 +1,7 @@
 // Wiring of the app: the queue and the documents, their views, and what each hears of the others.
 import { TIMING } from './config.js';
 import { DocumentStore } from './documents.js';
-import { hasFailed, isActive } from './item.js';
+import { isActive, isHeld, isOpen } from './item.js';
 import { Keeper } from './keeper.js';
 import { KeptFiles } from './kept-files.js';
 import { UploadQueue } from './queue.js';
@@ -38,7 +38,7 @@ export function mountApp({ session, network, limits, channel }, setTitle) {
   queue.addEventListener('stored', ({ detail: { file } }) => documents.prepend(file));
   documents.addEventListener('removed', ({ detail: { document } }) => queue.release(document));
   queue.addEventListener('unsure', () => setTimeout(() => documents.load(), TIMING.settle));
-  for (const type of ['add', 'change', 'remove']) queue.addEventListener(type, guardLeaving);
+  for (const type of ['coming', 'add', 'change', 'remove']) queue.addEventListener(type, guardLeaving);
 
   mountQueue(queue, context);
   mountNews(queue, limits, setTitle);
@@ -75,7 +75,7 @@ export function mountApp({ session, network, limits, channel }, setTitle) {
     if (session.active || session.reason === 'ended') return;
     documents.clear();
     if (!session.user) queue.clear();
-    else if (!queue.all((item) => isActive(item) || hasFailed(item)).length) session.forget();
+    else if (!queue.all(isOpen).length) session.forget();
   }
 
   /** Send a file; after a 413 the limits are no longer those that were read. */
@@ -88,16 +88,20 @@ export function mountApp({ session, network, limits, channel }, setTitle) {
     }
   }
 
-  /** Warn before the page is left, but only while something would be lost. */
+  /** Return how many files are neither stored nor given up; what failed is no news. */
+  function waiting() {
+    return queue.coming + queue.all((item) => isActive(item) || isHeld(item)).length;
+  }
+
+  /** Warn before the page is left, but only while something waits. */
   function guardLeaving() {
-    const busy = queue.all(isActive).length > 0;
-    window.onbeforeunload = busy ? (event) => event.preventDefault() : null;
+    window.onbeforeunload = waiting() ? (event) => event.preventDefault() : null;
   }
 
   return {
     begin,
     heedSession,
-    waiting: () => queue.all(isActive).length,
+    waiting,
     giveUp: () => queue.cancel(...queue.all()),
   };
 }

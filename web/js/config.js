@@ -8,6 +8,7 @@ export const FOLDER = { count: 10_000, depth: 32 };
 
 /** Milliseconds, read at the moment of use: tests shorten them with `Object.assign(TIMING, …)`. */
 export const TIMING = {
+  reading: 15_000, // the longest wait for a disk: the beginning of a file, the next entries of a folder
   request: 30_000,
   refresh: 10_000,
   probe: 8_000, // the longest wait for an answer

@@ -73,8 +73,14 @@ export function hasFailed({ status, refusal, error }) {
 /** Tell whether a row can be tried again. */
 export const canRetry = (item) => item.status === 'CANCELLED' || hasFailed(item);
 
-/** Tell whether nothing more can come of a row: stored, refused, or given up. */
+/** Tell whether a row waits for somebody to say that its file is to be uploaded anyway. */
+export const isHeld = ({ twin }) => twin !== undefined;
+
+/** Tell whether a row can be cleared away: stored, refused, given up, or held back. */
 export const isFinished = (item) => !isActive(item) && !hasFailed(item);
+
+/** Tell whether something can still come of a row. */
+export const isOpen = (item) => !isFinished(item) || isHeld(item);
 
 /** Return 128 random bits in hex; `crypto.randomUUID` is missing on plain http. */
 const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), twoDigits).join('');
