@@ -31,6 +31,12 @@ def kept(page: Page) -> list[str]:
     return found
 
 
+def kept_as_held(page: Page) -> list[bool]:
+    """Return of each file that is kept whether it is held back."""
+    found: list[bool] = page.evaluate(KEPT.replace("({ id }) => id", "({ held }) => held"))
+    return found
+
+
 def expect_kept(page: Page, count: int) -> None:
     """Wait until the browser keeps so many files."""
     assert eventually(lambda: len(kept(page)) == count), kept(page)

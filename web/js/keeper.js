@@ -1,6 +1,6 @@
 // Keeps the queue's unfinished files in the browser while this page sends them, and lets them go once they are done.
 import { TIMING } from './config.js';
-import { isFinished } from './item.js';
+import { isHeld, isOpen } from './item.js';
 
 const AT_ONCE = 20; // written in one transaction: what is uploaded before its turn comes is never written
 const MOST = 2 * 1024 ** 3; // bytes that one page may fill the disk with
@@ -8,7 +8,7 @@ const MOST = 2 * 1024 ** 3; // bytes that one page may fill the disk with
 /** Knows the files that are this page's to send. Emits `unkept`, once, when one of them will not outlive the page. */
 export class Keeper extends EventTarget {
   #user = null; // whose files they are
-  #mine = new Map(); // by id, their sizes
+  #mine = new Map(); // by id, their {size, held}
   #going = new Set(); // ids of those that are let go, but lie in the browser still
   #todo = new Map(); // by id, the row to keep, or null to let it go
   #work = Promise.resolve();
@@ -43,7 +43,7 @@ export class Keeper extends EventTarget {
   /** Take over rows that are kept already. */
   adopt(rows) {
     this.#user = this.session.user.id;
-    for (const { id, file } of rows) this.#mine.set(id, file.size);
+    for (const { id, file, held } of rows) this.#mine.set(id, { size: file.size, held });
   }
 
   /** Let files go that need not be sent any more. */
@@ -62,15 +62,18 @@ export class Keeper extends EventTarget {
 
   #heed(...items) {
     for (const item of items) {
-      if (isFinished(item)) this.letGo(item.id);
-      else if (!this.#mine.has(item.id) && this.session.user) this.#keep(item);
+      if (!isOpen(item)) this.letGo(item.id);
+      else if (this.#mine.get(item.id)?.held !== isHeld(item) && this.session.user) this.#keep(item);
     }
   }
 
-  #keep({ id, file, turn }) {
+  /** Keep a row, or that it is held back no longer. */
+  #keep(item) {
+    const { id, file, turn, size } = item;
+    const held = isHeld(item);
     this.#user = this.session.user.id;
-    this.#mine.set(id, file.size);
-    this.#plan(id, { id, file, turn, user: this.#user, added: Date.now() });
+    this.#mine.set(id, { size, held });
+    this.#plan(id, { id, file, turn, held, user: this.#user, added: Date.now() });
   }
 
   /** Note what is to be done; a file that gets through at once is not worth writing. */
@@ -107,7 +110,7 @@ export class Keeper extends EventTarget {
   }
 
   #size() {
-    return [...this.#mine.values()].reduce((total, size) => total + size, 0);
+    return [...this.#mine.values()].reduce((total, { size }) => total + size, 0);
   }
 
   /** Let everything go that is kept for `user`, who has signed out; files that wait here are kept again after a sign-in. */

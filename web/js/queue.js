@@ -27,9 +27,9 @@ export class UploadQueue extends EventTarget {
     for (const store of [session, network]) store.addEventListener('change', () => this.#pump());
   }
 
-  /** Add files in their order: `[{file, from, refusal, id}]`, or a promise of it, with the `id` of one that is resumed.
-   * Those that cannot be sent become rows that say why, those of one folder, `from`, share a row; one that seems to be
-   * stored already is held back until it is tried again. */
+  /** Add files in their order: `[{file, from, refusal, id, held}]`, or a promise of it. Those that cannot be sent become
+   * rows that say why, those of one folder, `from`, share a row; one that seems to be stored already is held back until
+   * it is tried again. One that is resumed has its `id`, and may be held back only if it was `held`. */
   add(candidates) {
     const epoch = this.#epoch;
     this.#adding = this.#adding.then(async () => this.#add(await candidates, epoch)).catch(reportError);
@@ -99,7 +99,7 @@ export class UploadQueue extends EventTarget {
     const seen = new Set(this.all(isActive).map((item) => item.print)); // not these: folders may hold two alike
     const items = [];
     const duplicates = [];
-    const check = async ({ file, from, refusal, id }) => {
+    const check = async ({ file, from, refusal, id, held = !id }) => {
       if (this.items.has(id)) return;
       const item = Object.assign(newItem(file, limits, id), { from });
       if (seen.has(item.print)) {
@@ -109,7 +109,7 @@ export class UploadQueue extends EventTarget {
       items.push(item);
       item.turn = ++this.#turn;
       item.refusal = refusal ?? (await validate(file, limits));
-      if (!item.refusal && !id) item.twin = documents.namesake(item); // what is resumed may be its own twin
+      if (!item.refusal && held) item.twin = documents.namesake(item); // what was on its way may be its own twin
       item.status = firstStatus(item);
     };
     for (let at = 0; at < candidates.length; at += AT_ONCE) {

@@ -41,7 +41,7 @@ export class Unfinished extends EventTarget {
     const { rows } = this;
     if (!rows.length) return;
     this.#adopt(rows);
-    await this.#send(rows.map(({ id, file }) => ({ id, file })));
+    await this.#send(rows.map(({ id, file, held }) => ({ id, file, held })));
   }
 
   /** Give up what is on offer; resolves to how many files that were. */
@@ -66,7 +66,7 @@ export class Unfinished extends EventTarget {
       const row = offered.get(printOf(candidate.file))?.shift();
       if (!row) return candidate;
       found.push(row);
-      return { ...candidate, id: row.id };
+      return { ...candidate, id: row.id, held: row.held };
     });
     this.#adopt(found);
     return known;
@@ -86,8 +86,8 @@ export class Unfinished extends EventTarget {
   async #send(candidates) {
     await this.queue.add(candidates);
     const ids = (await candidates).map(({ id }) => id);
-    const missing = ids.filter((id) => !this.queue.items.has(id)); // the same file is in the queue already
-    this.keeper.letGo(...missing);
+    const isMissing = (id) => !this.queue.items.has(id); // the same file is in the queue already
+    this.keeper.letGo(...ids.filter(isMissing));
   }
 
   #adopt(rows) {
