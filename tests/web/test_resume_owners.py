@@ -8,6 +8,7 @@ from tests.web.leaving import SLOW, Disk, expect_kept, kept, leave, look, offer,
 from tests.web.steps import (
     REFUSED,
     Account,
+    cdp,
     choose,
     expect_all,
     expect_status,
@@ -65,6 +66,25 @@ def test_somebody_else_takes_over_the_page(
     page.get_by_role("button", name="Resume 2 files").click()
     expect_all(page, "SUCCESS", 2)
     assert (len(person.names), bob.names) == (2, [])
+
+
+def test_who_comes_next_is_told_of_no_full_disk(
+    signed_in: Page, new_person: Callable[[], Account], origin: str, allow: Allow
+) -> None:
+    """That the browser cannot keep files is said of somebody's files: it goes with them."""
+    allow(f"{REFUSED} 401")
+    cdp(signed_in).send("Storage.overrideQuotaForOrigin", {"origin": origin, "quotaSize": 50_000})
+    expire(signed_in.context, session=True)
+    choose(signed_in, *pdfs(2, 100_000))
+    expect(signed_in.locator("#sign-in-again")).to_be_visible()
+    expect(signed_in.locator("#unkept")).to_be_visible()
+    bob = new_person()
+    sign_in(signed_in, bob)
+    expect(signed_in.locator("#who")).to_have_text(bob.email)
+    cdp(signed_in).send("Storage.overrideQuotaForOrigin", {"origin": origin})
+    choose(signed_in, pdf("bobs.pdf"))
+    expect_status(signed_in, "bobs.pdf", "SUCCESS")
+    expect(signed_in.locator("#unkept")).to_be_hidden()
 
 
 def test_sign_out_empties(signed_in: Page, disk: Disk, allow: Allow) -> None:

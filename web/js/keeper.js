@@ -5,15 +5,16 @@ import { isHeld, isOpen } from './item.js';
 const AT_ONCE = 20; // written in one transaction: what is uploaded before its turn comes is never written
 const MOST = 2 * 1024 ** 3; // bytes that one page may fill the disk with
 
-/** Knows the files that are this page's to send. Emits `unkept`, once, when one of them will not outlive the page. */
+/** Knows the files that are this page's to send, and in `unkept` whether one of them will not outlive the page; emits
+ * `change` when that changes. It is so until no file is left. */
 export class Keeper extends EventTarget {
+  unkept = false;
   #user = null; // whose files they are
   #mine = new Map(); // by id, their {size, held}
   #going = new Set(); // ids of those that are let go, but lie in the browser still
   #todo = new Map(); // by id, the row to keep, or null to let it go
   #work = Promise.resolve();
   #timer = 0;
-  #told = false;
 
   /** `channel` must hear this page's own session, too. */
   constructor({ kept, queue, session, channel, timing = TIMING }) {
@@ -53,11 +54,13 @@ export class Keeper extends EventTarget {
       this.#going.add(id);
       this.#plan(id, null);
     }
+    this.#tell(this.unkept && this.#mine.size > 0);
   }
 
   /** Leave everything as it is kept, for its owner: somebody else takes over this page. */
   release() {
     this.#mine.clear();
+    this.#tell(false);
   }
 
   #heed(...items) {
@@ -104,9 +107,13 @@ export class Keeper extends EventTarget {
   async #store(rows) {
     const fit = this.#size() > MOST ? [] : rows;
     const safe = fit.length ? await this.kept.keep(fit) : [];
-    if (safe.length === rows.length || this.#told) return;
-    this.#told = true;
-    this.dispatchEvent(new Event('unkept'));
+    if (rows.some(({ id }) => this.#mine.has(id) && !safe.includes(id))) this.#tell(true);
+  }
+
+  #tell(unkept) {
+    if (unkept === this.unkept) return;
+    this.unkept = unkept;
+    this.dispatchEvent(new Event('change'));
   }
 
   #size() {
@@ -115,7 +122,7 @@ export class Keeper extends EventTarget {
 
   /** Let everything go that is kept for `user`, who has signed out; files that wait here are kept again after a sign-in. */
   #empty(user) {
-    if (user === this.#user) this.#mine.clear();
+    if (user === this.#user) this.release();
     for (const [id, row] of this.#todo) {
       if (row?.user === user) this.#todo.delete(id);
     }

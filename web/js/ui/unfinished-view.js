@@ -8,9 +8,9 @@ const NAMED = 3; // the others are only counted
 
 /** Offer what `unfinished` has until it is resumed or discarded, and say so when `keeper` cannot keep what is added. */
 export function mountUnfinished(unfinished, keeper) {
-  keeper.addEventListener('unkept', () => {
-    $('unkept').hidden = false;
-    announce(say('unkept'), { alert: true });
+  keeper.addEventListener('change', () => {
+    $('unkept').hidden = !keeper.unkept;
+    if (keeper.unkept) announce(say('unkept'), { alert: true });
   });
   unfinished.addEventListener('change', () => {
     if (unfinished.rows.length) show(unfinished.rows);
