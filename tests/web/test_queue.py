@@ -13,6 +13,7 @@ from tests.web.steps import (
     choose,
     count_at_server,
     frozen,
+    lose,
     patience,
     row,
     rows,
@@ -64,6 +65,30 @@ def test_B1_states(signed_in: Page, disk, allow):
     expect(signed_in.locator("#queue-summary")).to_have_text("3 of 4 uploaded · 1 failed")
     signed_in.get_by_role("button", name="Clear finished").click()
     expect(rows(signed_in)).to_have_count(0)
+
+
+# Of every two states whether one may follow the other.
+ADVANCE = """async (states) => {
+    const { advance } = await import('/js/item.js');
+    const may = (from, to) => {
+        const item = { status: from };
+        try { advance(item, to); } catch { return item.status !== from; }
+        return item.status === to;
+    };
+    return Object.fromEntries(states.map((from) => [from, states.filter((to) => may(from, to))]));
+}"""
+
+
+def test_B1_no_other_transition(signed_in: Page):
+    """What may not follow a state throws, and leaves the row in it."""
+    allowed = {
+        "PENDING": ["UPLOADING", "CANCELLED"],
+        "UPLOADING": ["PENDING", "SUCCESS", "FAILED", "CANCELLED"],
+        "SUCCESS": [],
+        "FAILED": ["PENDING"],
+        "CANCELLED": ["PENDING"],
+    }
+    assert signed_in.evaluate(ADVANCE, list(allowed)) == allowed
 
 
 def test_B2_no_false_100(signed_in: Page, disk, site, person: Account):
@@ -158,10 +183,6 @@ def test_B7_retry(signed_in: Page, disk, person: Account, allow):
     allow("ERR_FAILED")
     signed_in.evaluate(COUNT_UPLOADS)
     patience(signed_in, retries=[])
-
-    def lose(route):
-        route.fetch()
-        route.abort()
 
     signed_in.route("**/api/upload", lose)
     choose(signed_in, disk("a.txt"))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from playwright.sync_api import Error, Page, Route, expect
+from playwright.sync_api import Error, Page, expect
 
 from tests.web.leaving import SLOW, Disk, expect_kept, ids, kept, leave, offer, reload, start_slowly
 from tests.web.steps import (
@@ -21,6 +21,7 @@ from tests.web.steps import (
     expect_all,
     expect_status,
     frozen,
+    lose,
     patience,
     pdf,
     pdfs,
@@ -81,10 +82,6 @@ def test_answer_that_was_lost(signed_in: Page, person: Account, allow: Allow) ->
     """A row that failed for want of an answer is kept; the server had stored it, and stores no second one."""
     allow("ERR_FAILED")
     patience(signed_in, retries=[])
-
-    def lose(route: Route) -> None:
-        route.fetch()
-        route.abort()
 
     signed_in.route(UPLOAD, lose)
     choose(signed_in, pdf("a.pdf"))
@@ -258,6 +255,7 @@ def test_axe_offer(signed_in: Page, disk: Disk) -> None:
     """The offer is said aloud, takes no focus by itself, and axe finds nothing in it."""
     start_slowly(signed_in, disk, 5)
     reload(signed_in)
+    patience(signed_in, speakClear=60_000)
     expect(signed_in.locator("#announcer-status")).to_have_text("5 files were not finished.")
     expect(signed_in.get_by_role("group", name="5 files were not finished.")).to_be_visible()
     assert not signed_in.evaluate("document.getElementById('unfinished').contains(document.activeElement)")

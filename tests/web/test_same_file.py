@@ -16,6 +16,7 @@ from tests.web.steps import (
     Watch,
     choose,
     expect_status,
+    lose,
     patience,
     pdf,
     row,
@@ -183,10 +184,6 @@ def test_a_retry_is_not_held_back(signed_in: Page, person: Account, allow: Calla
     """Stored, but the answer was lost, and the list shows it by now: the retry goes, and stays one document."""
     allow("ERR_FAILED")
     patience(signed_in, retries=[])
-
-    def lose(route):
-        route.fetch()
-        route.abort()
 
     signed_in.route(UPLOAD, lose)
     choose(signed_in, pdf("a.pdf"))
