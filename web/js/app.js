@@ -75,7 +75,7 @@ export function mountApp({ session, network, limits, channel }, setTitle) {
     if (session.active || session.reason === 'ended') return;
     documents.clear();
     if (!session.user) queue.clear();
-    else if (!queue.all(isOpen).length) session.forget();
+    else if (!queue.coming && !queue.all(isOpen).length) session.forget();
   }
 
   /** Send a file; after a 413 the limits are no longer those that were read. */
