@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.web.steps import Account, choose, drop, expect_status, patience, pdf, row, rows, sign_in
+from tests.web.steps import REFUSED, Account, choose, drop, expect_status, patience, pdf, row, rows, sign_in
 from tests.web.test_folders import READ
 
 # Of files with these names nothing can be read before `goOn()`.
@@ -84,3 +84,23 @@ def test_files_that_are_looked_into_wait(signed_in: Page, person: Account) -> No
     expect(rows(signed_in)).to_have_count(1)
     assert signed_in.evaluate("onbeforeunload") is None
     assert person.names == ["c.pdf"]
+
+
+def test_files_that_are_looked_into_wait_for_their_owner(
+    signed_in: Page, person: Account, allow: Callable[..., None]
+) -> None:
+    """A sign-out in another tab does not forget them: they go on their way once their owner is back."""
+    allow(f"{REFUSED} 401")
+    other = signed_in.context.new_page()
+    other.goto("/")
+    expect(other.locator("#documents-empty")).to_be_visible()
+    patience(signed_in, reading=600_000)
+    signed_in.evaluate(SLOW_FILES, ["a.pdf"])
+    choose(signed_in, pdf("a.pdf"))
+    other.get_by_role("button", name="Sign out").click()
+    expect(signed_in.locator("#sign-in-again")).to_be_visible()
+    sign_in(signed_in, person)
+    expect(signed_in.locator("#sign-in-again")).to_be_hidden()
+    signed_in.evaluate("goOn()")
+    expect_status(signed_in, "a.pdf", "SUCCESS")
+    assert person.names == ["a.pdf"]
