@@ -248,7 +248,7 @@ def test_the_servers_sentence_does_not_name_the_file_again(signed_in: Page, allo
 
 @pytest.mark.parametrize(
     ("code", "text"),
-    [("quota_exceeded", "Your storage is full."), ("insufficient_storage", "The server's disk is full.")],
+    [("quota_exceeded", "Your storage is full."), ("insufficient_storage", "The server's storage is full.")],
 )
 def test_whose_storage_is_full_is_told(signed_in: Page, allow: Callable[..., None], code: str, text: str) -> None:
     """Two codes of 507, each with the client's own sentence."""

@@ -35,7 +35,7 @@ def test_reload_in_the_middle(signed_in: Page, person: Account, disk: Disk) -> N
     """After a reload the files are offered; resumed, they go in their old order under their old keys, stored once."""
     before = start_slowly(signed_in, disk, 6)
     reload(signed_in)
-    expect(offer(signed_in)).to_contain_text("6 files were not finished.")
+    expect(offer(signed_in)).to_contain_text("6 files were not fully uploaded.")
     expect(offer(signed_in)).to_contain_text("f00.pdf, f01.pdf, f02.pdf and 3 more")
     signed_in.evaluate(COUNT_UPLOADS)
     throttle(signed_in, 0)
@@ -212,7 +212,7 @@ def test_axe_offer(signed_in: Page, disk: Disk) -> None:
     """The offer is said aloud, takes no focus by itself, and axe finds nothing in it."""
     start_slowly(signed_in, disk, 5)
     reload(signed_in)
-    expect(signed_in.locator("#announcer-status")).to_have_text("5 files were not finished.")
-    expect(signed_in.get_by_role("group", name="5 files were not finished.")).to_be_visible()
+    expect(signed_in.locator("#announcer-status")).to_have_text("5 files were not fully uploaded.")
+    expect(signed_in.get_by_role("group", name="5 files were not fully uploaded.")).to_be_visible()
     assert not signed_in.evaluate("document.getElementById('unfinished').contains(document.activeElement)")
     check(signed_in)

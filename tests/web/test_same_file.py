@@ -63,7 +63,7 @@ def test_a_file_that_is_there_is_held_back(signed_in: Page, person: Account, wat
     check(signed_in)
     anyway(signed_in).click()
     expect_status(signed_in, "a.pdf", "SUCCESS")
-    expect(meta(signed_in)).to_have_text("Uploaded · same content as \u2068a.pdf\u2069 of today")
+    expect(meta(signed_in)).to_have_text("Uploaded · same content as \u2068a.pdf\u2069 (today)")
     expect(anyway(signed_in)).to_have_count(0)
     expect(shelf(signed_in)).to_have_count(2)
     assert person.names == ["a.pdf", "a.pdf"]
@@ -84,7 +84,7 @@ def test_the_same_content_under_another_name(signed_in: Page) -> None:
     """Nothing holds it back, and the row says afterwards what it is."""
     stored(signed_in, pdf("a.pdf"))
     choose(signed_in, pdf("a.pdf") | {"name": "copy.pdf"})
-    expect(meta(signed_in, "copy.pdf")).to_have_text("Uploaded · same content as \u2068a.pdf\u2069 of today")
+    expect(meta(signed_in, "copy.pdf")).to_have_text("Uploaded · same content as \u2068a.pdf\u2069 (today)")
 
 
 def test_another_size_is_another_file(signed_in: Page) -> None:
