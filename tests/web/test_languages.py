@@ -223,7 +223,7 @@ def test_a_german_reader_meets_no_english(
         expect(shelf(page).locator(".meta")).to_have_text(re.compile(r"^8,1 MB · heute, \d\d:\d\d$"))
         choose(page, FILES / "refused/docm-renamed.docx")
         expect(row(page, "docm-renamed.docx").locator(".meta")).to_have_text(
-            "Nicht hochgeladen. Der Server hat den Inhalt der Datei nicht angenommen."
+            "Nicht hochgeladen. Dokumente mit Makros werden nicht angenommen."
         )
         no_english(page)
         check(page)
@@ -235,28 +235,6 @@ def test_a_german_reader_meets_no_english(
         no_english(page)
         when = "(await import('/js/format.js')).when(new Date('2025-03-04T18:20'), new Date('2025-03-09T12:00'))"
         assert page.evaluate(f"async () => {when}") == "4. März 2025, 18:20"
-
-
-def test_the_servers_sentence_does_not_name_the_file_again(signed_in: Page, allow: Callable[..., None]) -> None:
-    """A real 415: the row names the file already."""
-    allow(f"{REFUSED} 415")
-    choose(signed_in, FILES / "refused/docm-renamed.docx")
-    meta = row(signed_in, "docm-renamed.docx").locator(".meta")
-    expect(meta).to_have_text(re.compile(r"^Not uploaded\. The content is not a Word document.*\.$"))
-    assert "docm-renamed" not in meta.inner_text()
-
-
-@pytest.mark.parametrize(
-    ("code", "text"),
-    [("quota_exceeded", "Your storage is full."), ("insufficient_storage", "The server's storage is full.")],
-)
-def test_whose_storage_is_full_is_told(signed_in: Page, allow: Callable[..., None], code: str, text: str) -> None:
-    """Two codes of 507, each with the client's own sentence."""
-    allow(f"{REFUSED} 507")
-    body = {"ok": False, "error": code, "message": "Told by the server."}
-    signed_in.route("**/api/upload", lambda route: route.fulfill(status=507, json=body))
-    choose(signed_in, pdf("a.pdf"))
-    expect(row(signed_in, "a.pdf").locator(".meta")).to_have_text(f"Not uploaded. {text}")
 
 
 def test_the_style_sheets_know_no_left_and_right() -> None:

@@ -218,7 +218,7 @@ def test_many_rows(signed_in: Page, person: Account) -> None:
 def test_refused_for_good(signed_in: Page, allow: Allow, status: int) -> None:
     """What the server will refuse again offers no Retry and is finished."""
     allow(REFUSED)
-    body = {"ok": False, "error": "made_up", "message": "Told by the server."}
+    body = {"ok": False, "error": "too_large" if status == 413 else "made_up", "message": "Told by the server."}
 
     def refuse(route: Route) -> None:
         route.fulfill(status=status, json=body)
