@@ -66,6 +66,9 @@ MISPLACED = """() => {
         const apart = document.documentElement.dir === 'rtl' ? state.right - name.right : name.left - state.left;
         if (Math.abs(apart) > 1) tell('name apart from its state', line);
     }
+    for (const button of visible(document.querySelectorAll('dialog button'))) {
+        if (new Set(boxes(button).map((box) => box.top)).size > 1) tell('two lines', button);
+    }
     const parts = document.querySelectorAll('.top, .zone, .banner, .head, .total, .folded, dialog, form');
     for (const part of visible(parts)) {
         const texts = visible(part.querySelectorAll('p, h1, h2, label, bdi, summary span'))

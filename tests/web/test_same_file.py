@@ -21,6 +21,7 @@ from tests.web.steps import (
     shelf,
 )
 from tests.web.test_accessibility import check
+from tests.web.test_languages import reader
 
 OTHER = {"name": "a.pdf", "mimeType": "application/pdf", "buffer": PDF + b"%b.pdf\n"}  # as long as pdf("a.pdf")
 SINCE = """async (days) => {
@@ -169,11 +170,9 @@ def test_a_cancelled_upload_anyway_is_tried_again(signed_in: Page) -> None:
         ("de-DE", ["heute", "gestern", "Montag", "Donnerstag", "26. Feb. 2025"]),
     ],
 )
-def test_since_when(browser, origin: str, language: str, days: list[str]) -> None:
+def test_since_when(browser, browser_context_args, origin: str, language: str, days: list[str]) -> None:
     """Today, yesterday, a day of the last week, or its date, in the reader's language."""
-    context = browser.new_context(base_url=origin, locale=language)
-    page = context.new_page()
-    page.goto("/")
     moments = ["2025-03-05T00:10", "2025-03-04T23:50", "2025-03-03T01:00", "2025-02-27T12:00", "2025-02-26T23:00"]
-    assert page.evaluate(SINCE, moments) == days
-    context.close()
+    with reader(browser, browser_context_args, origin, language) as (page, _):
+        page.goto("/")
+        assert page.evaluate(SINCE, moments) == days
