@@ -91,6 +91,21 @@ def expect_untouched(page: Page) -> None:
     expect(page.locator("#sign-in-error")).to_be_empty()
 
 
+def test_what_was_typed_on_the_page_is_not_in_the_dialog(page: Page, person: Account, watch: Watch) -> None:
+    """A password half typed, a sign-in in another tab, and a session that ends: the dialog begins anew."""
+    watch.allowed.append(f"{REFUSED} 401")
+    page.goto("/")
+    page.locator("#email").fill("somebody@example.com")
+    page.locator("#password").fill("half a sec")
+    other = page.context.new_page()
+    other.goto("/")
+    sign_in(other, person)
+    expect(page.locator("#documents-empty")).to_be_visible()
+    session_over(page)
+    expect(page.locator("#email")).to_have_value(person.email)
+    expect_untouched(page)
+
+
 def test_what_is_typed_outlives_a_lost_connection(signed_in: Page, allow: Allow) -> None:
     """In the dialog and on the page: the network comes and goes, and the form stays as it is."""
     allow(REFUSED, UNREACHED)
