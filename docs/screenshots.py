@@ -154,7 +154,7 @@ class Album:
             expect(row(page, "notes.txt")).to_contain_text("Checking")
             choose([named(folder, "plan.docx", DOCX)])
             expect(row(page, "plan.docx")).to_contain_text("Waiting")
-            expect(row(page, LONG)).not_to_contain_text("Uploading · 0 %")
+            expect(row(page, LONG)).not_to_contain_text("Uploading · 0%")
             page.evaluate("document.activeElement.blur()")
             self.take("queue")
         expect(page.get_by_text("5 of 6 uploaded")).to_be_visible(timeout=PATIENCE)

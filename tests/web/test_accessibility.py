@@ -168,8 +168,8 @@ def test_news_of_a_batch(signed_in: Page) -> None:
     choose(signed_in, *[pdf(f"n{number}.pdf") for number in range(4)], PNG)
     expect(signed_in.locator("#announcer-status")).to_have_text("4 files uploaded")
     said = signed_in.evaluate("said")
-    assert said[0] == "4 files added, 1 refused"
-    assert all(text in ("25 % uploaded", "50 % uploaded", "75 % uploaded") for text in said[1:-1])
+    assert said[0] == "4 files added, 1 not added"
+    assert all(text in ("25% uploaded", "50% uploaded", "75% uploaded") for text in said[1:-1])
 
 
 def test_focus_after_removal(signed_in: Page) -> None:

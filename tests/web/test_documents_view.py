@@ -167,7 +167,7 @@ def test_refresh_says_what_came_of_it(signed_in: Page, person: Account, allow: A
     expect(said).to_have_text("Updated just now · Nothing new")
     signed_in.route("**/api/documents?*", lambda route: route.fulfill(status=500, json={"ok": False}))
     button.click()
-    expect(status).to_have_text("Not refreshed · Updated just now")
+    expect(status).to_have_text("Not refreshed · Last updated just now")
     expect(signed_in.locator("#announcer-alert")).to_have_text("Your files couldn't be loaded.")
     check(signed_in)
     signed_in.unroute("**/api/documents?*")

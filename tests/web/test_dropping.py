@@ -33,7 +33,7 @@ def test_A8_folder(signed_in: Page, disk, tmp_path: Path, watch: Watch, person: 
     expect(rows(signed_in, "SUCCESS")).to_have_count(2)
     expect(rows(signed_in, "FAILED")).to_have_count(1)
     expect(row(signed_in, "holiday.pdf").locator(".meta")).to_have_text(
-        "Not added. Folders can't be added. Open the folder and choose the files in it."
+        "Not added. The folder can't be read. Open it and choose the files in it."
     )
     assert sent(watch) == 2
     assert sorted(person.names) == ["a.pdf", "b.txt"]

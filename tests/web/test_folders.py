@@ -12,7 +12,7 @@ from tests.web.steps import Account, Drag, Watch, choose, drop, middle, patience
 from tests.web.test_accessibility import check
 
 GTK = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15"
-UNREADABLE = "This browser hands over no dropped files. Use “Choose files”."
+UNREADABLE = "This browser can't take dropped files. Use “Choose files”."
 DRAG = """([type, data]) => {
     const dataTransfer = new DataTransfer();
     for (const [mime, text] of Object.entries(data)) dataTransfer.setData(mime, text);
@@ -68,7 +68,7 @@ def test_dropped_folder(signed_in: Page, disk: Callable[..., Path], taxes: Path,
     """Build 3: its files are added, folders within it too, hidden ones left out, those refused counted in one row."""
     throttle(signed_in, 100)  # so that the end of it is not the next news already
     drop(signed_in, disk("x.pdf", size=1_000_000), taxes, disk("y.txt"))
-    expect(signed_in.locator("#announcer-status")).to_contain_text("5 files added, 3 refused")
+    expect(signed_in.locator("#announcer-status")).to_contain_text("5 files added, 3 not added")
     throttle(signed_in, 0)
     expect_taxes(signed_in, person, ["x.pdf", "y.txt"])
     assert watch.requests.count("POST /api/upload") == 5

@@ -42,7 +42,7 @@ def test_what_was_only_spoken_also_shows(signed_in: Page, person: Account, allow
     expect(notices(signed_in).last).to_have_text("gone.pdf deleted")
     signed_in.route("**/api/auth/logout", lambda route: route.abort("connectionreset"))
     signed_in.get_by_role("button", name="Sign out").click()
-    expect(notices(signed_in).last).to_have_text("You are still signed in: the server did not answer.")
+    expect(notices(signed_in).last).to_have_text("You are still signed in: signing out failed. Try again.")
     check(signed_in)
     notices(signed_in).last.click()
     expect(notices(signed_in)).to_have_count(2)

@@ -176,7 +176,7 @@ def test_fold(signed_in: Page, person: Account) -> None:
     signed_in.locator("#folded summary").click()
     expect(row(signed_in, "g03.pdf")).to_be_visible()
     check(signed_in)
-    signed_in.get_by_role("button", name="Clear what is uploaded").click()
+    signed_in.get_by_role("button", name="Clear uploaded files from the list").click()
     expect(signed_in.locator("#folded")).to_be_hidden()
     expect(rows(signed_in)).to_have_count(4)
     expect(signed_in.locator("#queue-h")).to_be_focused()
@@ -218,7 +218,7 @@ def test_many_rows(signed_in: Page, person: Account) -> None:
 def test_refused_for_good(signed_in: Page, allow: Allow, status: int) -> None:
     """What the server will refuse again offers no Retry and is finished."""
     allow(REFUSED)
-    body = {"ok": False, "error": "made_up", "message": "Told by the server."}
+    body = {"ok": False, "error": "too_large" if status == 413 else "made_up", "message": "Told by the server."}
 
     def refuse(route: Route) -> None:
         route.fulfill(status=status, json=body)

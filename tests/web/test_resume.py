@@ -37,7 +37,7 @@ def test_reload_in_the_middle(signed_in: Page, person: Account, disk: Disk) -> N
     """After a reload the files are offered; resumed, they go in their old order under their old keys, stored once."""
     before = start_slowly(signed_in, disk, 6)
     reload(signed_in)
-    expect(offer(signed_in)).to_contain_text("6 files were not finished.")
+    expect(offer(signed_in)).to_contain_text("6 files were not fully uploaded.")
     expect(offer(signed_in)).to_contain_text("f00.pdf, f01.pdf, f02.pdf and 3 more")
     signed_in.evaluate(COUNT_UPLOADS)
     throttle(signed_in, 0)
@@ -137,12 +137,12 @@ def test_chosen_again_instead(signed_in: Page, person: Account, disk: Disk, tmp_
     """Who chooses files again that are on offer resumes them; the offer is of the others, and each is stored once."""
     before = start_slowly(signed_in, disk, 5)
     reload(signed_in)
-    expect(offer(signed_in)).to_contain_text("5 files were not finished.")
+    expect(offer(signed_in)).to_contain_text("5 files were not fully uploaded.")
     throttle(signed_in, 0)
     choose(signed_in, *[tmp_path / "disk" / f"f{number:02}.pdf" for number in range(3)])
     expect_all(signed_in, "SUCCESS", 3)
     assert ids(signed_in) == before[:3]
-    expect(offer(signed_in)).to_contain_text("2 files were not finished.")
+    expect(offer(signed_in)).to_contain_text("2 files were not fully uploaded.")
     signed_in.get_by_role("button", name="Resume 2 files").click()
     expect_all(signed_in, "SUCCESS", 5)
     assert len(person.names) == 5
@@ -256,7 +256,7 @@ def test_axe_offer(signed_in: Page, disk: Disk) -> None:
     start_slowly(signed_in, disk, 5)
     reload(signed_in)
     patience(signed_in, speakClear=60_000)
-    expect(signed_in.locator("#announcer-status")).to_have_text("5 files were not finished.")
-    expect(signed_in.get_by_role("group", name="5 files were not finished.")).to_be_visible()
+    expect(signed_in.locator("#announcer-status")).to_have_text("5 files were not fully uploaded.")
+    expect(signed_in.get_by_role("group", name="5 files were not fully uploaded.")).to_be_visible()
     assert not signed_in.evaluate("document.getElementById('unfinished').contains(document.activeElement)")
     check(signed_in)

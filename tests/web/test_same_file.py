@@ -25,6 +25,7 @@ from tests.web.steps import (
     throttle,
 )
 from tests.web.test_accessibility import check
+from tests.web.test_languages import reader
 
 OTHER = {"name": "a.pdf", "mimeType": "application/pdf", "buffer": PDF + b"%b.pdf\n"}  # as long as pdf("a.pdf")
 SINCE = """async (days) => {
@@ -67,7 +68,7 @@ def test_a_file_that_is_there_is_held_back(signed_in: Page, person: Account, wat
     check(signed_in)
     anyway(signed_in).click()
     expect_status(signed_in, "a.pdf", "SUCCESS")
-    expect(meta(signed_in)).to_have_text("Uploaded · same content as \u2068a.pdf\u2069 of today")
+    expect(meta(signed_in)).to_have_text("Uploaded · same content as \u2068a.pdf\u2069 (today)")
     expect(anyway(signed_in)).to_have_count(0)
     expect(shelf(signed_in)).to_have_count(2)
     assert person.names == ["a.pdf", "a.pdf"]
@@ -88,7 +89,7 @@ def test_the_same_content_under_another_name(signed_in: Page) -> None:
     """Nothing holds it back, and the row says afterwards what it is."""
     stored(signed_in, pdf("a.pdf"))
     choose(signed_in, pdf("a.pdf") | {"name": "copy.pdf"})
-    expect(meta(signed_in, "copy.pdf")).to_have_text("Uploaded · same content as \u2068a.pdf\u2069 of today")
+    expect(meta(signed_in, "copy.pdf")).to_have_text("Uploaded · same content as \u2068a.pdf\u2069 (today)")
 
 
 def test_another_size_is_another_file(signed_in: Page) -> None:
@@ -217,11 +218,9 @@ def test_a_cancelled_upload_anyway_is_tried_again(signed_in: Page) -> None:
         ("de-DE", ["heute", "gestern", "Montag", "Donnerstag", "26. Feb. 2025"]),
     ],
 )
-def test_since_when(browser, origin: str, language: str, days: list[str]) -> None:
+def test_since_when(browser, browser_context_args, origin: str, language: str, days: list[str]) -> None:
     """Today, yesterday, a day of the last week, or its date, in the reader's language."""
-    context = browser.new_context(base_url=origin, locale=language)
-    page = context.new_page()
-    page.goto("/")
     moments = ["2025-03-05T00:10", "2025-03-04T23:50", "2025-03-03T01:00", "2025-02-27T12:00", "2025-02-26T23:00"]
-    assert page.evaluate(SINCE, moments) == days
-    context.close()
+    with reader(browser, browser_context_args, origin, language) as (page, _):
+        page.goto("/")
+        assert page.evaluate(SINCE, moments) == days

@@ -33,7 +33,7 @@ DEAD_ENTRIES = """() => {
     };
 }"""
 GONE = "Not added. The file was moved or changed after you added it. Choose it again."
-NO_FOLDER = "Not added. Folders can't be added. Open the folder and choose the files in it."
+NO_FOLDER = "Not added. The folder can't be read. Open it and choose the files in it."
 
 
 def test_dead_file_holds_up_no_other(signed_in: Page, person: Account) -> None:

@@ -15,8 +15,8 @@ import { Unfinished } from './unfinished.js';
 import { sendFile } from './upload.js';
 
 /** Build the app of a page whose `session`, `network` and `limits` are there; `setTitle` decorates the title. Return
- * what the page asks of it: to `begin` once it is known who is signed in, to `heedSession`, how many files are
- * `waiting`, and to give `up` all of them. */
+ * what the page asks of it: to `begin` once it is known who is signed in, to `heedSession`, and how many files
+ * are `waiting`. */
 export function mountApp({ session, network, limits, channel }, setTitle) {
   const documents = new DocumentStore({ session, channel });
   const queue = new UploadQueue({ send, session, network, limits, documents });
@@ -102,6 +102,5 @@ export function mountApp({ session, network, limits, channel }, setTitle) {
     begin,
     heedSession,
     waiting,
-    giveUp: () => queue.cancel(...queue.all()),
   };
 }

@@ -8,7 +8,7 @@ const NEXT = {
   CANCELLED: ['PENDING'],
   SUCCESS: [],
 };
-const FINAL = [400, 413, 415, 422]; // what the server will say again of the same bytes
+const FINAL = [400, 415, 422]; // what the server will say again of the same bytes; a proxy's 413 may be mended
 
 /** Return a new row for `file`, whose `status` is still to be set; reading its size pins the file as it is now. Its
  * `id` is the Idempotency-Key too: one that is resumed has its own already. */
@@ -67,8 +67,10 @@ export const isActive = (item) => item.status === 'PENDING' || isUploading(item)
 
 /** Tell whether a row failed and can be tried again: not what was refused, by whomever, nor a file that is gone. */
 export function hasFailed({ status, refusal, error }) {
-  return status === 'FAILED' && !refusal && error.code !== 'changed' && !FINAL.includes(error.status);
+  return status === 'FAILED' && !refusal && error.code !== 'changed' && !isFinal(error);
 }
+
+const isFinal = ({ status, code }) => FINAL.includes(status) || code === 'too_large';
 
 /** Tell whether a row can be tried again. */
 export const canRetry = (item) => item.status === 'CANCELLED' || hasFailed(item);
