@@ -19,6 +19,9 @@ PATIENCE = 60  # seconds for one command, on a machine that does other things to
 class Engine(Protocol):
     """What a browser does in its own protocol."""
 
+    def prepare(self, script: str) -> None:
+        """Run a function in every page that is loaded, before the page's own scripts; nothing where none can be."""
+
     def goto(self, url: str) -> None:
         """Load a page."""
 
@@ -52,6 +55,9 @@ class Firefox:
         self._call("session.new", capabilities={})
         [tab] = self._call("browsingContext.getTree")["contexts"]
         self._tab = {"context": tab["context"]}
+
+    def prepare(self, script: str) -> None:
+        self._call("script.addPreloadScript", functionDeclaration=script)
 
     def goto(self, url: str) -> None:
         self._call("browsingContext.navigate", **self._tab, url=url, wait="complete")
@@ -101,6 +107,9 @@ class WebKit:
     def __init__(self, port: int) -> None:
         self._port, self._path = port, "/session"
         self._path += "/" + self._call("POST", "", capabilities={})["sessionId"]
+
+    def prepare(self, script: str) -> None:
+        """WebDriver has no command for it."""
 
     def goto(self, url: str) -> None:
         self._call("POST", "/url", url=url)
