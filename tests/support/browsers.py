@@ -33,6 +33,7 @@ class Browser:
 
     def __init__(self, engine: Engine) -> None:
         self.prepare = engine.prepare
+        self.requested = engine.requested
         self.goto = engine.goto
         self.choose = engine.choose
         self.forget_cookies = engine.forget_cookies
