@@ -222,3 +222,39 @@ def test_nothing_is_told_of_what_goes_wrong_later(page: Page, watch: Watch) -> N
     with page.expect_event("pageerror"):
         page.evaluate("() => { setTimeout(() => { throw new Error('later'); }); }")
     expect(page.locator("#unsupported")).to_be_hidden()
+
+
+@pytest.mark.parametrize("path", ["/api/limits", "/api/auth/verify-status"])
+def test_one_request_that_is_lost_is_asked_again(signed_in: Page, person: Account, watch: Watch, path: str) -> None:
+    """A network that changes while the page loads: what is added is sent all the same."""
+    watch.allowed.append(UNREACHED)
+    signed_in.route(f"**{path}", lambda route: route.abort("connectionreset"), times=1)
+    signed_in.reload()
+    expect(signed_in.locator("#app-view")).to_be_visible()
+    choose(signed_in, pdf("a.pdf"))
+    expect_status(signed_in, "a.pdf", "SUCCESS")
+    assert person.names == ["a.pdf"]
+
+
+def test_limits_that_do_not_come_are_no_lost_connection(signed_in: Page, watch: Watch) -> None:
+    """The server answers the probe: no banner that comes and goes; the limits are asked for until they are there."""
+    watch.allowed.append(f"{REFUSED} 500")
+    signed_in.add_init_script(
+        """document.addEventListener('DOMContentLoaded', () => {
+            window.banners = 0;
+            const count = () => { window.banners += document.getElementById('banner').hidden ? 0 : 1; };
+            new MutationObserver(count).observe(document.getElementById('banner'), { attributes: true });
+        });"""
+    )
+    signed_in.route("**/api/limits", lambda route: route.fulfill(status=500, json={"ok": False}), times=2)
+    signed_in.reload()
+    expect(signed_in.locator("#hint")).to_contain_text("up to 10 MB")
+    assert watch.requests.count("GET /api/limits") == 4  # one of them before the reload
+    assert signed_in.evaluate("banners") == 0
+
+
+def test_what_must_run_everywhere_is_old_javascript() -> None:
+    """unsupported.js runs in browsers that know no module: no arrow, no `let`, no template (ECMAScript 5)."""
+    code = re.sub(r"(?m)//.*$|^\s*/\*\*.*\*/$", "", (WEB / "js/unsupported.js").read_text(encoding="utf-8"))
+    assert code.count("function") > 3
+    assert not re.search(r"=>|`|\b(let|const|class|async|await)\b|\.\.\.", code)

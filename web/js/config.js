@@ -10,6 +10,7 @@ export const FOLDER = { count: 10_000, depth: 32 };
 export const TIMING = {
   request: 30_000,
   refresh: 10_000,
+  startAgain: 2_000, // from a start that failed to the next
   probe: 8_000, // the longest wait for an answer
   probes: [1_000, 2_000, 4_000, 8_000, 16_000, 30_000], // between probes of a lost connection; the last repeats
   margin: 30_000, // a token that ends sooner is refreshed before it is used

@@ -1,4 +1,5 @@
 // Wiring of what comes first: who is asking, and whether the server answers. The app is fetched meanwhile.
+import { TIMING } from './config.js';
 import { traffic } from './http.js';
 import { Limits } from './limits.js';
 import { Network } from './network.js';
@@ -13,6 +14,7 @@ const channel = new BroadcastChannel('session');
 const session = new Session({ channel });
 const network = new Network({ probe });
 const context = { session, network, limits, channel, app: null, isLost: false };
+let timer = 0;
 
 translate();
 showName(limits.instanceName);
@@ -37,13 +39,24 @@ addEventListener('pageshow', ({ persisted }) => {
 });
 start();
 
-/** Learn the limits and who is signed in, as far as that is not known yet; a connection that is back calls again. */
+/** Learn the limits and who is signed in, as far as that is not known yet. What fails is tried again: after a while, or
+ * when the connection is back. */
 async function start() {
+  clearTimeout(timer);
   try {
-    await Promise.all([limits.ensure(), session.state === 'unknown' && session.check()]);
+    await Promise.all([limits.ensure(), session.state === 'unknown' && identify()]);
     context.app?.begin();
+  } catch {
+    if (network.up) timer = setTimeout(start, TIMING.startAgain);
+  }
+}
+
+async function identify() {
+  try {
+    await session.check();
   } catch (error) {
-    if (error.status) network.note(0); // an answer, but a broken one
+    if (error.status) network.note(0); // an answer, but a broken one: the probe gets the same
+    throw error;
   }
 }
 
