@@ -81,6 +81,18 @@ def test_the_documents_are_within_reach_of_500_files(signed_in: Page, person: Ac
     expect(signed_in.locator("#queue")).to_be_hidden()
 
 
+def test_what_is_held_back_is_no_part_of_the_sum(signed_in: Page) -> None:
+    """ "0 of 1 uploaded" would be told of a file that nobody sends; beside others it is not counted either."""
+    choose(signed_in, *pdfs(1))
+    expect_all(signed_in, "SUCCESS", 1)
+    signed_in.get_by_role("button", name="Clear finished").click()
+    choose(signed_in, *pdfs(1))
+    expect(row(signed_in, "f00.pdf")).to_contain_text("Already there since")
+    expect(signed_in.locator("#queue-summary")).to_be_empty()
+    choose(signed_in, *pdfs(1, prefix="g"))
+    expect(signed_in.locator("#queue-summary")).to_have_text("1 of 1 uploaded")
+
+
 def test_the_bar_tells_of_what_is_put_back(signed_in: Page, allow: Allow) -> None:
     """A file that was sent in vain, for the session had ended, has all of its way before it."""
     allow(f"{REFUSED} 401")
