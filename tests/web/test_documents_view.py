@@ -195,6 +195,7 @@ def test_older_files_are_announced_and_get_the_focus(signed_in: Page, person: Ac
     expect(signed_in.locator("#announcer-status")).to_have_text("10 more files")
     expect(shelf(signed_in).nth(50).locator(".name a")).to_be_focused()
     expect(button).to_be_hidden()
+    check(signed_in)
 
 
 def test_E1_csp(signed_in: Page, allow: Allow) -> None:

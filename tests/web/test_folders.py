@@ -88,10 +88,11 @@ def test_unreadable_file_in_a_folder(signed_in: Page, taxes: Path, person: Accou
 
 def test_slow_folder(signed_in: Page, taxes: Path) -> None:
     """Build 3: while nothing is in the queue yet, a notice says what the page is doing."""
-    patience(signed_in, looking=0)
+    patience(signed_in, looking=0, notice=60_000)
     signed_in.evaluate(READ, "")
     drop(signed_in, taxes)
     expect(signed_in.locator("#notices")).to_contain_text("Looking into the files…")
+    check(signed_in)
     signed_in.evaluate("goOn()")
     expect(rows(signed_in, "SUCCESS")).to_have_count(3)
 
@@ -187,10 +188,13 @@ def test_scrolled_down_the_window_shows_where_to_drop(signed_in: Page, disk: Cal
 @pytest.mark.browser_context_args(user_agent=GTK)
 def test_files_that_come_as_addresses(signed_in: Page, origin: str) -> None:
     """Mend: WebKitGTK's file drop does not navigate away, and the page says what to do instead."""
+    patience(signed_in, notice=60_000)
     files = {"text/uri-list": "file:///home/maria/a.pdf"}
     assert [signed_in.evaluate(DRAG, [step, files]) for step in ("dragenter", "dragover", "drop")] == [True] * 3
     expect(signed_in.locator("#announcer-alert")).to_have_text(UNREADABLE)
     expect(signed_in.locator("#zone")).to_have_attribute("data-drag", "")
+    expect(signed_in.locator("#notices")).to_have_text(UNREADABLE)
+    check(signed_in)
     assert signed_in.url == f"{origin}/"
 
 

@@ -65,7 +65,8 @@ def test_notices_go_when_they_were_there_to_read(signed_in: Page) -> None:
     notices(signed_in).get_by_text("three").hover()
     patience(signed_in, notice=100)
     signed_in.evaluate(SHOW, ["five"])
-    signed_in.evaluate("new Promise((wake) => setTimeout(wake, 500))")  # five times as long as they would show
+    # five times as long as they would show: that none goes cannot be waited for
+    signed_in.evaluate("new Promise((wake) => setTimeout(wake, 500))")
     expect(notices(signed_in)).to_have_text(["three", "four", "five"])
     signed_in.mouse.move(0, 0)
     expect(notices(signed_in)).to_have_count(0)
