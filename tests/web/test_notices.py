@@ -113,8 +113,8 @@ def test_try_now_tells_that_it_runs_and_what_came_of_it(signed_in: Page, allow: 
     expect(signed_in.locator("#choose")).to_be_focused()
 
 
-def test_a_throttled_sign_in_tells_the_seconds(page: Page, person: Account, watch: Watch) -> None:
-    """429, with the seconds of `Retry-After`; and a sentence without a number where none is told."""
+def test_a_throttled_sign_in_tells_how_long(page: Page, person: Account, watch: Watch) -> None:
+    """429, with the time of `Retry-After`; and a sentence without a number where none is told."""
     watch.allowed.append(f"{REFUSED} 4")
     page.goto("/")
     wrong = """async (email) => {
@@ -124,7 +124,7 @@ def test_a_throttled_sign_in_tells_the_seconds(page: Page, person: Account, watc
     }"""
     page.evaluate(wrong, person.email)
     sign_in(page, person)
-    expect(page.locator("#sign-in-error")).to_have_text(re.compile(r"^Too many attempts\. Try again in \d+ seconds\.$"))
+    expect(page.locator("#sign-in-error")).to_have_text(re.compile(r"^Too many attempts\. Try again in 1\d minutes\.$"))
     body = {"ok": False, "error": "too_many_requests", "message": "Wait."}
     page.route("**/api/auth/login", lambda route: route.fulfill(status=429, json=body))
     sign_in(page, person)
