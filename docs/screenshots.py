@@ -181,6 +181,7 @@ class Album:
         page = self.page
         page.get_by_role("button", name="Clear finished").click()
         page.get_by_role("button", name="Remove scan.pdf").click()
+        expect_kept(page, 0)
         page.locator("#files").set_input_files([named(folder, "Invoice 2041.pdf", PDF)])
         expect(row(page, "Invoice 2041")).to_contain_text("Already there since")
         page.evaluate("document.activeElement.blur()")
