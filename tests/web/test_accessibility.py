@@ -1,6 +1,5 @@
 """What axe finds in nine states, two schemes and two widths, and what it does not look for: names, news, focus."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path

@@ -159,7 +159,7 @@ def test_signing_out_gives_up_what_is_held_back(signed_in: Page) -> None:
     expect_kept(signed_in, 1)
     signed_in.get_by_role("button", name="Sign out").click()
     question = signed_in.get_by_role("dialog", name="Sign out?")
-    expect(question).to_have_accessible_description("1 file has not been uploaded yet and will be given up.")
+    expect(question).to_have_accessible_description("1 file has not been uploaded yet and will be discarded.")
     question.get_by_role("button", name="Sign out").click()
     expect(signed_in.locator("#sign-in-view")).to_be_visible()
     expect_kept(signed_in, 0)

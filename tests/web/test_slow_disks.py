@@ -73,7 +73,7 @@ def test_files_that_are_looked_into_wait(signed_in: Page, person: Account) -> No
     asked.value.dismiss()
     signed_in.get_by_role("button", name="Sign out").click()
     question = signed_in.get_by_role("dialog", name="Sign out?")
-    expect(question).to_have_accessible_description("2 files have not been uploaded yet and will be given up.")
+    expect(question).to_have_accessible_description("2 files have not been uploaded yet and will be discarded.")
     question.get_by_role("button", name="Sign out").click()
     expect(signed_in.locator("#sign-in-view")).to_be_visible()
     sign_in(signed_in, person)

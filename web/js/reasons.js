@@ -60,8 +60,10 @@ function throttledText({ retryAfter }) {
 /** What the file's own name says is no reason. */
 function contentKey(told) {
   const sentence = told.replace(/“.*”/, '');
-  const known = Object.keys(CONTENT).find((words) => sentence.includes(words));
-  return CONTENT[known] ?? 'failed_content';
+  for (const [words, key] of Object.entries(CONTENT)) {
+    if (sentence.includes(words)) return key;
+  }
+  return 'failed_content';
 }
 
 /** The server's sentence names the file, as one of several may be the one refused; here the row names it. */
