@@ -111,8 +111,8 @@ export default {
   summary_both: '{done} von {count} hochgeladen · {failed} fehlgeschlagen · {refused} nicht hinzugefügt',
   summary_none: '{refused} nicht hinzugefügt',
   folded: '{count} hochgeladen',
-  clear_folded: 'Entfernen',
-  clear_folded_name: 'Hochgeladene Dateien aus der Liste entfernen',
+  clear_folded: 'Ausblenden',
+  clear_folded_name: 'Hochgeladene Dateien ausblenden',
   total: {
     one: '{count} Datei übrig · {loaded} von {size}',
     other: '{count} Dateien übrig · {loaded} von {size}',
