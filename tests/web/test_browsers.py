@@ -116,7 +116,7 @@ def shelf_holds(tab: Browser, count: int) -> None:
 
 
 def test_the_page_starts_every_time(tab: Browser, origin: str) -> None:
-    """WebKitGTK spun for ever in about one load of fifty, while a module that awaited another was also a script."""
+    """WebKitGTK spun for ever now and then, while a module that awaited another was a script of its own too."""
     for _visit in range(10):
         visit(tab, origin)
 
