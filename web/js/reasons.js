@@ -1,7 +1,7 @@
 // Why a file is refused or an upload fails: one sentence for each reason.
-import { FOLDER, MINUTES_FROM } from './config.js';
+import { FOLDER } from './config.js';
 import { bytes } from './format.js';
-import { either, say } from './words.js';
+import { either, say, sayWait } from './words.js';
 
 // One code, `unsupported_type`, has many reasons: these are told apart by what the server's sentence says.
 const CONTENT = {
@@ -10,6 +10,8 @@ const CONTENT = {
   'it is encrypted': 'failed_encrypted',
   'the archive is damaged': 'failed_damaged',
 };
+
+const THROTTLED = { seconds: 'throttled', minutes: 'throttled_minutes', unknown: 'throttled_unknown' };
 
 /** Return the accepted types as people say them: "PDF, DOCX or TXT". */
 export function typesText({ types }) {
@@ -26,7 +28,7 @@ export function refusalText(code, limits, size = 0) {
 
 /** Return why a request failed; `error` may be any that one raises, `name` the file's. */
 export function failureText(error, limits, name = '') {
-  if (error.status === 429) return throttledText(error);
+  if (error.status === 429) return sayWait(THROTTLED, error.retryAfter);
   const reason = failure(error, limits, name);
   const passing = error.status >= 500 && error.status !== 507;
   return passing ? say('try_again_hint', { reason }) : reason;
@@ -49,12 +51,6 @@ function failure({ status, code, told }, limits, name) {
   if (status >= 500 && status !== 507) return say('failed_server');
   if (code === 'unsupported_type') return say(contentKey(told));
   return told ? withoutName(told, name) : say('failed_request');
-}
-
-function throttledText({ retryAfter }) {
-  if (!retryAfter) return say('throttled_unknown');
-  if (retryAfter < MINUTES_FROM) return say('throttled', { count: retryAfter });
-  return say('throttled_minutes', { count: Math.ceil(retryAfter / 60) });
 }
 
 /** What the file's own name says is no reason. */

@@ -5,6 +5,7 @@ import en from './words/en.js';
 
 const LANGUAGES = { de, en };
 const FALLBACK = 'en-GB';
+const MINUTES_FROM = 120; // seconds: a longer wait is told in minutes
 const languageOf = (tag) => tag.split('-')[0].toLowerCase();
 
 /** The reader's first language that the page speaks, with its region: `de-AT`. It writes numbers and dates too. */
@@ -20,6 +21,13 @@ export function say(key, values = {}) {
   const entry = words[key];
   const text = typeof entry === 'string' ? entry : entry[plurals.select(values.count)];
   return text.replace(/\{(\w+)\}/g, (_, name) => written(values[name]));
+}
+
+/** Return the sentence for a wait of `seconds`; `keys` names those for `{seconds, minutes, unknown}`. */
+export function sayWait(keys, seconds) {
+  if (!seconds) return say(keys.unknown);
+  if (seconds < MINUTES_FROM) return say(keys.seconds, { count: seconds });
+  return say(keys.minutes, { count: Math.ceil(seconds / 60) });
 }
 
 /** Return a sentence as texts and nodes, with `nodes` in the places of its placeholders. */

@@ -1,7 +1,12 @@
 // The sign-in form: one, on its page at first and in a dialog when a session ends.
-import { MINUTES_FROM } from '../config.js';
-import { say } from '../words.js';
+import { say, sayWait } from '../words.js';
 import { $ } from './dom.js';
+
+const THROTTLED = {
+  seconds: 'sign_in_throttled',
+  minutes: 'sign_in_throttled_minutes',
+  unknown: 'sign_in_throttled_unknown',
+};
 
 /** Let the form sign in, and stay until what comes next is `loaded`; `session` announces the success. */
 export function mountSignIn(session, loaded) {
@@ -45,14 +50,8 @@ async function submit(session, loaded) {
 function reasonOf({ code, told, retryAfter }) {
   if (code === 'invalid_credentials') return say('sign_in_wrong');
   if (code === 'no_cookie') return say('sign_in_no_cookie');
-  if (code === 'too_many_requests') return throttledText(retryAfter);
+  if (code === 'too_many_requests') return sayWait(THROTTLED, retryAfter);
   return told || say('unreachable_now');
-}
-
-function throttledText(seconds) {
-  if (!seconds) return say('sign_in_throttled_unknown');
-  if (seconds < MINUTES_FROM) return say('sign_in_throttled', { count: seconds });
-  return say('sign_in_throttled_minutes', { count: Math.ceil(seconds / 60) });
 }
 
 /** Show what is wrong, mark the fields it is about, and put the focus on the first of them. */
