@@ -7,8 +7,8 @@ const PAGE = 50; // what is read at first
 const MOST = 200; // what the server gives at once
 
 /** Knows `documents`, where there are `more` (the next page's cursor, or null), since when it is `loading` and what it is
- * `reading` ("list", "older"), whether that `failed`, `loadedAt`, and how many were `fresh` then (null at first); emits `change`, and
- * `removed` {document}. */
+ * `reading` ("list", "older"), whether that `failed`, `loadedAt`, and how many were `fresh` then (null at first); emits
+ * `change`, and `removed` {document}. */
 export class DocumentStore extends EventTarget {
   documents = [];
   more = null;

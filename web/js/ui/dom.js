@@ -4,6 +4,9 @@ import { TIMING } from '../config.js';
 /** Return the element with this id. */
 export const $ = (id) => document.getElementById(id);
 
+/** Put the focus on the first of `places` that can be seen. */
+export const focusFirst = (...places) => places.find((element) => element?.checkVisibility())?.focus();
+
 /** Return a copy of a template's one element. */
 export const clone = (id) => $(id).content.firstElementChild.cloneNode(true);
 

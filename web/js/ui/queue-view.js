@@ -1,7 +1,7 @@
 // The queue on the page: its rows, what can be done with them, and its head.
 import { hasFailed, isActive, isFinished } from '../item.js';
 import { say } from '../words.js';
-import { $, soon } from './dom.js';
+import { $, focusFirst, soon } from './dom.js';
 import { foldedIds, foldSoon, patchFold } from './fold.js';
 import { makeRow, patchRow } from './queue-row.js';
 
@@ -55,8 +55,7 @@ function mountActions(queue, flush) {
   function act(deed, next) {
     deed();
     flush();
-    const places = [next, $('queue-h'), $('choose')];
-    places.find((element) => element?.checkVisibility()).focus();
+    focusFirst(next, $('queue-h'), $('choose'));
   }
 
   $('queue').addEventListener('click', ({ target }) => {

@@ -4,7 +4,7 @@ import { bytes, lasting, part } from '../format.js';
 import { isActive } from '../item.js';
 import { Pace } from '../pace.js';
 import { say } from '../words.js';
-import { $, ask } from './dom.js';
+import { $, ask, focusFirst } from './dom.js';
 
 const MANY = 3; // more than so many are not given up without a question
 
@@ -60,7 +60,4 @@ async function cancelAll(queue) {
 }
 
 /** The heading takes over the focus of what has gone. */
-function focusHeading() {
-  const place = $('queue-h').checkVisibility() ? $('queue-h') : $('choose');
-  place.focus();
-}
+const focusHeading = () => focusFirst($('queue-h'), $('choose'));

@@ -2,7 +2,7 @@
 import { shown } from '../format.js';
 import { locale, say } from '../words.js';
 import { announce } from './announcer.js';
-import { $, ask } from './dom.js';
+import { $, ask, focusFirst } from './dom.js';
 
 const NAMED = 3; // the others are only counted
 
@@ -35,15 +35,13 @@ function hide() {
   $('unfinished').hidden = true;
   $('unfinished-text').textContent = '';
   $('unfinished-names').replaceChildren();
-  if (!focused) return;
-  const next = $('queue-h').checkVisibility() ? $('queue-h') : $('choose');
-  next.focus();
+  if (focused) focusFirst($('queue-h'), $('choose'));
 }
 
 /** Resume what is on offer; the focus that the offer has handed on follows the files as soon as they have rows. */
 async function resume(unfinished) {
   await unfinished.resume();
-  if (document.activeElement === $('choose') && $('queue-h').checkVisibility()) $('queue-h').focus();
+  if (document.activeElement === $('choose')) focusFirst($('queue-h'), $('choose'));
 }
 
 async function discard(unfinished) {

@@ -74,7 +74,7 @@ export function mountViews(context) {
   function show() {
     const next = nextView();
     if (!inPlace()) dialog.close();
-    if (next === 'sign-in-view' && view !== next) moveSignIn('sign-in-card');
+    if (next === 'sign-in-view') moveSignIn('sign-in-card');
     for (const id of ['sign-in-view', 'app-view']) $(id).hidden = id !== next;
     $('account').hidden = !session.user;
     $('who').textContent = session.user?.email ?? '';
