@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -217,14 +218,21 @@ def test_the_page_keeps_its_place_when_a_scrollbar_comes(signed_in: Page) -> Non
     assert signed_in.evaluate("getComputedStyle(document.documentElement).scrollbarGutter") == "stable"
 
 
+@contextmanager
+def every_row(page: Page, person: Account) -> Iterator[None]:
+    """Let the queue have a row of every kind, while the server stands still, and the list a document."""
+    choose(page, pdf("a.pdf"), PNG)
+    expect(shelf(page)).to_have_count(1)
+    with frozen(person.site):
+        choose(page, *pdfs(5, size=5_000_000))
+        expect_all(page, "UPLOADING", 3)
+        page.get_by_role("button", name="Cancel upload of f04.pdf").click()
+        yield
+
+
 def test_targets_are_large_enough(signed_in: Page, person: Account) -> None:
     """40 px, whatever is shown: the sign-in page, a queue with rows of every kind, the documents, a question."""
-    choose(signed_in, pdf("a.pdf"), PNG)
-    expect(shelf(signed_in)).to_have_count(1)
-    with frozen(person.site):
-        choose(signed_in, *pdfs(5, size=5_000_000))
-        expect_all(signed_in, "UPLOADING", 3)
-        signed_in.get_by_role("button", name="Cancel upload of f04.pdf").click()
+    with every_row(signed_in, person):
         for width in (1280, 390):
             size(signed_in, width)
             assert too_small(signed_in, 40) == []
@@ -238,12 +246,7 @@ def test_targets_are_large_enough(signed_in: Page, person: Account) -> None:
 
 def test_targets_for_fingers_are_larger(touched: Page, person: Account) -> None:
     """44 px where the pointer is coarse."""
-    choose(touched, pdf("a.pdf"), PNG)
-    expect(shelf(touched)).to_have_count(1)
-    with frozen(person.site):
-        choose(touched, *pdfs(5, size=5_000_000))
-        expect_all(touched, "UPLOADING", 3)
-        touched.get_by_role("button", name="Cancel upload of f04.pdf").click()
+    with every_row(touched, person):
         assert too_small(touched, 44) == []
         touched.get_by_role("button", name="Cancel all").click()
         touched.locator("#confirm-yes").click()
