@@ -61,7 +61,7 @@ SETTINGS = (
         "JWT_SECRET",
         "",
         str,
-        "signs sessions, API tokens and the links of file requests; one for all; default: made once in the instance folder",
+        "signs sessions, API tokens, file requests; one for all instances; default: made once in the instance folder",
     ),
     Setting("FRONTEND_URL", "", list_of(origin), "origins of clients served elsewhere; empty: no CORS at all"),
     Setting("PUBLIC_URL", "http://127.0.0.1:4000", origin, "how people reach the service; https makes cookies Secure"),

@@ -186,7 +186,7 @@ def check_places(left: int, files: int) -> None:
     if left <= 0:
         raise RequestOver
     if files > left:
-        raise TooLarge(f"Only {left} more files are taken here, and this upload has {files}. Nothing was stored.")
+        raise TooLarge(f"This upload has {files} files, and only {left} can still be taken. Nothing was stored.")
 
 
 def _lines(note: str) -> str:
