@@ -167,7 +167,7 @@ def test_wrong_secrets_count_against_the_address_as_wrong_passwords_do(
 
 def test_visits_are_throttled_by_address(alice: Person) -> None:
     first, second = visitor_of(alice).bearer, visitor_of(alice).bearer
-    assert {look_from(alice.app, first, "192.0.2.1").status_code for _ in range(1000)} == {200}
+    assert {look_from(alice.app, first, "192.0.2.1").status_code for _ in range(600)} == {200}
     assert error(look_from(alice.app, second, "192.0.2.1")) == THROTTLED
     assert look_from(alice.app, first, "192.0.2.2").status_code == 200
     assert alice.upload().status_code == 200
@@ -175,11 +175,11 @@ def test_visits_are_throttled_by_address(alice: Person) -> None:
 
 def test_visits_are_throttled_by_request() -> None:
     throttle = VisitorThrottle()
-    for n in range(3000):
+    for n in range(1800):
         throttle.visit(f"192.0.2.{n % 4}", "one")
     with pytest.raises(TooManyRequests) as refused:
         throttle.visit("192.0.2.9", "one")
-    assert (refused.value.reason, 0 < int(refused.value.headers["Retry-After"]) <= 900) == ("request", True)
+    assert (refused.value.reason, 0 < int(refused.value.headers["Retry-After"]) <= 60) == ("request", True)
     throttle.visit("192.0.2.9", "other")
 
 

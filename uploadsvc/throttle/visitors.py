@@ -9,8 +9,8 @@ from .shared import SharedMemory
 from .store import Store
 from .windows import full
 
-_PER_REQUEST = RateLimitItemPerMinute(3000, 15, namespace="request")  # thirty people with a hundred files each
-_PER_ADDRESS = RateLimitItemPerMinute(1000, 15, namespace="visitor")  # ten of them behind one router
+_PER_REQUEST = RateLimitItemPerMinute(1800, namespace="request")  # thirty a second: a class that hands in at once
+_PER_ADDRESS = RateLimitItemPerMinute(600, namespace="visitor")  # ten a second: a folder of small files
 _WRONG = RateLimitItemPerMinute(60, 15, namespace="secret")  # as many as wrong passwords
 _KNOWN_FOR = 30 * 24 * 3600  # seconds an address stays known to a request after it was first let in
 _TOO_OFTEN = "Too many uploads came in a short time. Wait a while and try again."
