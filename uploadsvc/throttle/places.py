@@ -113,9 +113,9 @@ class _Exchange:
 
     def tell(self, counts: Mapping[str, int]) -> Mapping[str, int]:
         """Tell how many uploads each owner has open here; return how many they have in all other processes."""
-        prefix = f"{PREFIX}:open/"
+        prefix = f"{PREFIX}:open/owners/"  # of versions before, which read numbers alone: open/
         told = [part for pair in counts.items() for part in pair]
-        keys = [f"{PREFIX}:sharing", prefix + self._name]  # of versions that read numbers alone: uploadsvc:processes
+        keys = [f"{PREFIX}:processes", prefix + self._name]
         heard = self._script(keys, [self._name, _LEASE, _MOST_READ, prefix, *told])
         others: Counter[str] = Counter()
         for owner, count in zip(heard[::2], heard[1::2], strict=True):
