@@ -110,6 +110,18 @@ def test_nothing_comes_after_the_end_was_answered(_run: int, start: Callable[...
 
 
 @contextmanager
+def sending(live: Live, visitor: dict[str, str]) -> Iterator[tuple[Wire, bytes]]:
+    """An upload whose body is half there, on a connection, and the other half of it."""
+    body = multipart(part(content=PDF.ljust(200_000)))
+    bearer = f"Authorization: {visitor['Authorization']}"
+    lines = [bearer, f"Content-Type: {CONTENT_TYPE}", f"Content-Length: {len(body)}"]
+    with Wire(live) as wire:
+        wire.send(head("POST /api/upload HTTP/1.1", *lines), body[:100_000])
+        assert eventually(lambda: files(live))
+        yield wire, body[100_000:]
+
+
+@contextmanager
 def under_way(start: Callable[..., Live], folder: Path) -> Iterator[tuple[Live, str, dict[str, str], Any]]:
     """A server whose scanner holds an upload between its admission and its commit: `finish()` lets it go on."""
     begun, go = folder / "begun", folder / "go"
@@ -167,6 +179,17 @@ def test_an_upload_that_the_end_overtakes_is_told_and_leaves_nothing(
         assert told(live.upload(visitor)) == OVER
 
 
+def test_an_end_in_mid_body_is_told_when_the_body_has_come(start: Callable[..., Live]) -> None:
+    """The headers were good; what came of the file is gone."""
+    live = start()
+    request_id, visitor = asked(live)
+    with sending(live, visitor) as (wire, rest):
+        delete(live, request_id, visitor)
+        answer = wire.send(rest).answer()
+    assert (answer.status, answer.json["error"]) == OVER
+    assert counted(live) == [0] * 3 and left(live)["open"] == []
+
+
 def test_the_last_place_is_whose_files_are_stored_first(start: Callable[..., Live], tmp_path: Path) -> None:
     with under_way(start, tmp_path) as (live, _, visitor, finish):
         with ThreadPoolExecutor(1) as pool:
@@ -219,12 +242,8 @@ def test_a_commit_that_fails_gives_the_places_back(alice: Person, unchanged: Cal
 def test_an_upload_that_breaks_off_takes_no_place(start: Callable[..., Live]) -> None:
     live = start()
     _, visitor = asked(live, maxFiles=1)
-    body = multipart(part(content=PDF.ljust(200_000)))
-    bearer = f"Authorization: {visitor['Authorization']}"
-    lines = [bearer, f"Content-Type: {CONTENT_TYPE}", f"Content-Length: {len(body)}"]
-    with Wire(live) as wire:
-        wire.send(head("POST /api/upload HTTP/1.1", *lines), body[:100_000])
-        assert eventually(lambda: files(live))
+    with sending(live, visitor):
+        pass
     assert eventually(lambda: not files(live)) and counted(live) == [0] * 3
     assert [line["user_id"] for line in live.lines if line.get("status") == 499] == [None]
     assert told(live.upload(visitor)) == (200, "")
@@ -235,17 +254,10 @@ def test_visitors_hold_no_place_of_the_owners_uploads(start: Callable[..., Live]
     live = start(USER_UPLOADS="1")
     _, visitor = asked(live)
     _, other = asked(live)
-    body = multipart(part(content=PDF.ljust(200_000)))
-    lines = [f"Content-Type: {CONTENT_TYPE}", f"Content-Length: {len(body)}"]
-    with Wire(live) as wire:
-        wire.send(
-            head("POST /api/upload HTTP/1.1", f"Authorization: {visitor['Authorization']}", *lines), body[:99_000]
-        )
-        assert eventually(lambda: files(live))
+    with sending(live, visitor) as (wire, rest):
         assert told(live.upload(visitor)) == (429, "too_many_requests")
         assert [told(live.upload(who)) for who in (other, live.login())] == [(200, ""), (200, "")]
-        wire.send(body[99_000:])
-        assert wire.answer().status == 200
+        assert wire.send(rest).answer().status == 200
     assert told(live.upload(visitor)) == (200, "")
 
 
