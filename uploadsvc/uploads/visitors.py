@@ -54,6 +54,6 @@ def discreetly() -> Iterator[None]:
     try:
         yield
     except QuotaExceeded as error:
-        if "principal" in g and g.principal.visit:
+        if g.principal.visit:
             raise NoRoomForVisitors from error
         raise
