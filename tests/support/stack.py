@@ -60,8 +60,9 @@ def files(place: Place) -> dict[str, int]:
     if not isinstance(storage, LocalStorage):
         found = {path: _size(storage, path) for path in storage.paths()}
     for path in root.rglob("*"):
-        if path.is_file():
-            found[str(path.relative_to(root))] = path.lstat().st_size
+        with suppress(FileNotFoundError):  # gone since it was listed
+            if path.is_file():
+                found[str(path.relative_to(root))] = path.lstat().st_size
     return found
 
 
