@@ -7,10 +7,13 @@ from . import registration
 from .accounts import PARENT_GRACE, REFRESH_LIFE, SESSION_LIFE, Account, Session, User
 from .clock import now, rfc3339
 from .documents import KEPT, Document, Row
+from .orders import ORDERS, Order, Place
+from .search import fold, search_key
 from .tokens import SCOPES, ApiToken
 
 __all__ = [
     "KEPT",
+    "ORDERS",
     "PARENT_GRACE",
     "REFRESH_LIFE",
     "SCOPES",
@@ -18,10 +21,14 @@ __all__ = [
     "Account",
     "ApiToken",
     "Document",
+    "Order",
+    "Place",
     "Row",
     "Session",
     "User",
+    "fold",
     "now",
     "registration",
     "rfc3339",
+    "search_key",
 ]

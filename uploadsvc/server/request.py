@@ -11,7 +11,7 @@ from ..errors import ApiError, BadRequest, HeadersTooLong, TooLarge
 from ..message import HOST, Message
 from ..uploads import StreamedReception, is_upload
 
-HEADER_BYTES = 16 * 1024  # of the request line and all headers
+HEADER_BYTES = 32 * 1024  # of the request line, which may name 500 documents, and all headers
 HEADER_LINES = 100  # a browser sends twenty
 SMALL_BODY = 64 * 1024  # bytes of a body that is kept in memory; only uploads are larger
 _BLANK_LINE = b"\r\n\r\n"
