@@ -15,6 +15,7 @@ from .reach import document_or_404
 
 _PAGE = 50
 _MAX_PAGE = 200
+_FEW = 2000  # documents: finding as many takes as long as reading on until a page of them is full
 _MAX_SEARCH = 255  # characters, as many as a name has
 _CURSOR = "c-"  # tells a cursor from a document's id
 
@@ -40,10 +41,13 @@ class Wanted(NamedTuple):
         """Return the order that its pages have."""
         return ORDERS[self.sort]
 
-    def all(self) -> Any:
-        """Return the query of everything in it."""
-        query = Document.everyones(g.principal.user_id) if self.everyones else Document.owned(g.principal.user_id)
-        return query.where(Document.search_key.contains(self.search, autoescape=True)) if self.search else query
+    def all(self, few: bool = True) -> Any:
+        """Return the query of everything in it; `few` tells that a search finds no more than some pages."""
+        me = g.principal.user_id
+        query = Document.everyones(me) if self.everyones else Document.owned(me)
+        if not self.search:
+            return query
+        return query.where(Document.matching(self.search, None if self.everyones else me, few))
 
     def totals(self) -> tuple[int, int]:
         """Return the number of its documents and of their bytes; without a search accounts are counted to have them."""
@@ -76,12 +80,13 @@ class Wanted(NamedTuple):
 def page(arguments: Mapping[str, str]) -> Page:
     """Return the page that a request's query asks for; raise BadRequest, NotFound, Forbidden, InsufficientScope."""
     limit, wanted = _limit(arguments.get("limit", str(_PAGE))), _wanted(arguments)
-    query = wanted.order.sort(wanted.all()).limit(limit + 1)
+    total, total_bytes = wanted.totals()
+    query = wanted.order.sort(wanted.all(few=total < _FEW)).limit(limit + 1)
     if before := arguments.get("before"):
         query = wanted.order.after(query, wanted.place(before))
     found = list(db.session.scalars(query))
     following = wanted.cursor(found[limit - 1]) if len(found) > limit else None
-    return Page(found[:limit], following, *wanted.totals())
+    return Page(found[:limit], following, total, total_bytes)
 
 
 def _limit(given: str) -> int:

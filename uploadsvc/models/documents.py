@@ -62,7 +62,7 @@ class Document(db.Model):  # type: ignore[name-defined]
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     token_id: Mapped[int | None] = mapped_column(ForeignKey("api_tokens.id"))
     filename: Mapped[str] = mapped_column(String(255))
-    search_key: Mapped[str] = mapped_column(_BY_CODE_POINT, server_default="")
+    search_key: Mapped[str] = mapped_column(_BY_CODE_POINT, server_default=text("''"))
     path: Mapped[str] = mapped_column(String(512))
     content_type: Mapped[str] = mapped_column(String(127))
     size: Mapped[int] = mapped_column(BigInteger)
@@ -93,6 +93,18 @@ class Document(db.Model):  # type: ignore[name-defined]
         """Return the query of everybody's documents, with their owners; of one who is no collector, of one's own."""
         in_reach = or_(cls.user_id == collector_id, _collects(collector_id))
         return select(cls).where(in_reach, KEPT).options(joinedload(cls.owner))
+
+    @classmethod
+    def matching(cls, search: str, user_id: int | None, few: bool) -> Any:
+        """Return the condition that folded text is part of what is searched, of one account's documents or of all.
+
+        Where `few` match an index is read over for them first, else the list, whose page is full soon.
+        """
+        if not few:
+            return cls.search_key.contains(search, autoescape=True)
+        row = aliased(cls)
+        theirs = (row.user_id == user_id,) if user_id is not None else ()
+        return cls.id.in_(select(row.id).where(row.search_key.contains(search, autoescape=True), *theirs))
 
     @classmethod
     def totals(cls, query: Any) -> tuple[int, int]:
