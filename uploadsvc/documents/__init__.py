@@ -41,6 +41,7 @@ def zip_() -> Response:
         raise BadRequest(f"Name 1 to {_MAX_ARCHIVE} documents, each with id=.")
     documents = documents_or_404(ids)
     response = Response(mimetype="application/zip", headers=DOWNLOAD_HEADERS)
+    response.automatically_set_content_length = False  # not that of an answer to HEAD, which is none
     response.headers["Content-Disposition"] = disposition(f"documents-{now():%Y-%m-%d}.zip")
     if request.method != "GET":
         _note_view(documents)
