@@ -150,6 +150,13 @@ def test_none_or_more_than_five_hundred_are_400(query: str, alice: Person) -> No
     assert alice.get(f"/api/documents/zip{query}").status_code == 400
 
 
+@pytest.mark.parametrize("method", ["DELETE", "POST", "PUT"])
+def test_no_other_method_is_taken(method: str, alice: Person) -> None:
+    """RFC 9110 §15.5.6: it is no document's address, whose methods are others."""
+    answer = alice.request(method, "/api/documents/zip")
+    assert (answer.status_code, set(answer.allow)) == (405, {"GET", "HEAD", "OPTIONS"})
+
+
 @pytest.mark.parametrize("scope", ["upload", "full"])
 def test_a_script_needs_the_scope_of_the_list(scope: str, alice: Person, ids: list[str]) -> None:
     token = alice.post("/api/tokens", json={"name": "x", "scope": scope}).get_json()["token"]

@@ -11,7 +11,7 @@ from ..errors import ApiError, BadRequest, HeadersTooLong, TooLarge
 from ..message import HOST, Message
 from ..uploads import StreamedReception, is_upload
 
-LINE_BYTES = 20 * 1024  # of the request line: it may name 500 documents
+LINE_BYTES = 19 * 1024  # of the request line: it may name 500 documents
 HEADER_BYTES = 16 * 1024  # of all headers
 HEADER_LINES = 100  # a browser sends twenty
 SMALL_BODY = 64 * 1024  # bytes of a body that is kept in memory; only uploads are larger
