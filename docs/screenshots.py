@@ -1,4 +1,5 @@
-"""Take the README's pictures: a real server, a real Chromium, every main state at two widths and in both schemes.
+"""Take the README's pictures: a real server, a real Chromium, every main state at the width of a desk, of a tablet and
+of a phone, the first and the last in both schemes.
 
 Run `.venv/bin/python -m docs.screenshots`; the PNGs go to docs/screenshots/. `CHROMIUM` names another browser.
 """
@@ -20,11 +21,13 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 from tests.support.bodies import FILES
 from tests.support.engines import Live, start_live
 from tests.support.people import PASSWORD
+from tests.web.leaving import expect_kept, leave
+from tests.web.steps import Drag, middle
 
 OUT = Path(__file__).resolve().parent / "screenshots"
-WIDTHS = {1280: 860, 390: 844}
 TABLET = 768  # narrower screens are phones'
-SCHEMES = ("light", "dark")
+HEIGHTS = {1280: 860, TABLET: 1024, 390: 844}
+LOOKS = [(1280, "light"), (1280, "dark"), (TABLET, "light"), (390, "light"), (390, "dark")]
 EMAIL = "maria@example.org"
 PDF, DOCX, TXT = (FILES / name for name in ("cairo.pdf", "libreoffice.docx", "ascii.txt"))
 PATIENCE = 60_000
@@ -98,7 +101,7 @@ def sign_in(page: Page, live: Live) -> None:
 
 
 def row(page: Page, name: str) -> Locator:
-    return page.locator("#queue-list .row").filter(has_text=name)
+    return page.locator("#queue-list .row").filter(has=page.locator(".full").filter(has_text=name))
 
 
 class Album:
@@ -109,8 +112,9 @@ class Album:
         self.page, self.blank = context.new_page(), context.new_page()
         self.page.bring_to_front()
 
-    def take(self, state: str) -> None:
-        self.page.mouse.move(0, 0)
+    def take(self, state: str, *, still: bool = False) -> None:
+        if not still:
+            self.page.mouse.move(0, 0)
         shot = self.page.screenshot(animations="disabled", caret="hide", scale="css")
         (OUT / f"{state}-{self.suffix}.png").write_bytes(small(self.blank, shot))
 
@@ -154,7 +158,7 @@ class Album:
             expect(row(page, "notes.txt")).to_contain_text("Checking")
             choose([named(folder, "plan.docx", DOCX)])
             expect(row(page, "plan.docx")).to_contain_text("Waiting")
-            expect(row(page, LONG)).not_to_contain_text("Uploading · 0 %")
+            expect(row(page, LONG)).not_to_contain_text("Uploading · 0%")
             page.evaluate("document.activeElement.blur()")
             self.take("queue")
         expect(page.get_by_text("5 of 6 uploaded")).to_be_visible(timeout=PATIENCE)
@@ -173,6 +177,67 @@ class Album:
         self.context.set_offline(False)
         expect(row(page, "Plan B.pdf")).to_have_attribute("data-status", "SUCCESS", timeout=PATIENCE)
 
+    def already_there(self, folder: Path) -> None:
+        page = self.page
+        page.get_by_role("button", name="Clear finished").click()
+        page.get_by_role("button", name="Remove scan.pdf").click()
+        expect_kept(page, 0)
+        page.locator("#files").set_input_files([named(folder, "Invoice 2041.pdf", PDF)])
+        expect(row(page, "Invoice 2041")).to_contain_text("Already there since")
+        page.evaluate("document.activeElement.blur()")
+        self.take("already-there")
+        page.get_by_role("button", name="Remove Invoice 2041.pdf").click()
+
+    def notice(self, _folder: Path) -> None:
+        page = self.page
+        tell(page, notice=PATIENCE)
+        page.get_by_role("button", name="Delete plan.docx").click()
+        page.locator("#confirm-yes").click()
+        expect(page.locator(".notice")).to_have_text("plan.docx deleted")
+        page.evaluate("document.activeElement.blur()")
+        self.take("notice")
+        page.locator(".notice").click()
+
+    def drag(self, folder: Path) -> None:
+        page, where = self.page, middle(self.page.locator("#documents-h"))
+        page.mouse.move(0, 0)
+        tell(page, dragGone=PATIENCE)
+        drag = Drag(page, *[named(folder, f"Plan {letter}.pdf", PDF) for letter in "CDE"])
+        drag.enter(*where)
+        drag.over(*where)
+        expect(page.locator("#verdict")).to_have_text("Drop to add 3 files")
+        self.take("drag", still=True)
+        drag.step("dragCancel", *where)
+        expect_kept(page, 0)
+        page.reload()
+        expect(page.locator("#documents-list .row").first).to_be_visible()
+
+    def folded(self, folder: Path) -> None:
+        page = self.page
+        tell(page, fold=50, tick=50)
+        page.locator("#files").set_input_files([named(folder, f"Drawing {n:02}.pdf", PDF) for n in range(1, 13)])
+        expect(page.get_by_text("12 uploaded", exact=True)).to_be_visible(timeout=PATIENCE)
+        page.evaluate("document.activeElement.blur()")
+        self.take("folded")
+        tell(page, fold=600_000)
+        page.get_by_role("button", name="Clear what is uploaded").click()
+
+    def unfinished(self, folder: Path) -> None:
+        page = self.page
+        page.route("**/api/upload", lambda _route: None)
+        page.locator("#files").set_input_files([named(folder, f"Photo report {n}.pdf", PDF) for n in range(1, 8)])
+        expect_kept(page, 7)
+        leave(page, page.reload)
+        expect(page.get_by_role("button", name="Resume 7 files")).to_be_visible()
+        expect(page.locator("#documents-list .row").first).to_be_visible()
+        page.evaluate("document.activeElement.blur()")
+        self.take("unfinished")
+        page.unroute("**/api/upload")
+        page.get_by_role("button", name="Discard").click()
+        page.locator("#confirm-yes").click()
+        expect(page.locator("#unfinished")).to_be_hidden()
+        page.locator(".notice").click()
+
     def sign_in_again(self, folder: Path) -> None:
         self.context.clear_cookies(name="token")
         self.context.clear_cookies(name="refresh_token")
@@ -182,27 +247,32 @@ class Album:
 
 
 def take_all(browser: Browser) -> None:
-    for width, height in WIDTHS.items():
-        for scheme in SCHEMES:
-            with tempfile.TemporaryDirectory() as folder:
-                place = Path(folder)
-                live = start_live(place, ADMIN_EMAIL=EMAIL)
-                try:
-                    context = browser.new_context(
-                        viewport={"width": width, "height": height},
-                        color_scheme=scheme,
-                        reduced_motion="reduce",
-                        locale="en-GB",
-                        is_mobile=width < TABLET,
-                    )
-                    album = Album(live, context, width, scheme)
-                    album.sign_in()
-                    album.empty()
-                    for state in (album.documents, album.mixed, album.offline, album.sign_in_again):
-                        state(place)
-                    context.close()
-                finally:
-                    live.stop(signal.SIGKILL)
+    for width, scheme in LOOKS:
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder)
+            live = start_live(place, ADMIN_EMAIL=EMAIL)
+            try:
+                context = browser.new_context(
+                    viewport={"width": width, "height": HEIGHTS[width]},
+                    color_scheme=scheme,
+                    reduced_motion="reduce",
+                    locale="en-GB",
+                    is_mobile=width < TABLET,
+                )
+                fill(Album(live, context, width, scheme), place)
+                context.close()
+            finally:
+                live.stop(signal.SIGKILL)
+
+
+def fill(album: Album, place: Path) -> None:
+    """Take the pictures in an order in which each leaves the page as the next one wants it."""
+    album.sign_in()
+    album.empty()
+    first = (album.documents, album.mixed, album.offline)
+    new = (album.already_there, album.notice, album.drag, album.folded, album.unfinished)
+    for state in (*first, *new, album.sign_in_again):
+        state(place)
 
 
 def main() -> None:

@@ -20,6 +20,8 @@ FLOORS = [
 NEIGHBOURS = [{"errors"}, {"extensions"}, set(), set(), FLOORS[4]]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 MODULES = sorted(PACKAGE.rglob("*.py"))
+WEB = PACKAGE.parent / "web"
+CLIENT = sorted(path for path in WEB.rglob("*") if path.suffix in {".js", ".css"})
 
 
 def room_of(path: Path) -> str:
@@ -48,6 +50,16 @@ def test_a_room_imports_only_downwards(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_file_ends_before_250_lines(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) < 250
+
+
+@pytest.mark.parametrize("path", CLIENT, ids=lambda path: str(path.relative_to(WEB)))
+def test_a_module_of_the_client_has_no_more_than_250_lines(path: Path) -> None:
+    """Issue 10, "Tests"; the style sheets too."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 250
+
+
+def test_the_client_has_modules() -> None:
+    assert len(CLIENT) > 40
 
 
 def test_only_config_reads_the_environment() -> None:

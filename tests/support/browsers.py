@@ -32,6 +32,8 @@ class Browser:
     """A window of a browser: what a person does with a page, and what a test asks of it."""
 
     def __init__(self, engine: Engine) -> None:
+        self.prepare = engine.prepare
+        self.requested = engine.requested
         self.goto = engine.goto
         self.choose = engine.choose
         self.forget_cookies = engine.forget_cookies

@@ -13,11 +13,19 @@ from typing import Any, Protocol
 import websocket
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key of an element's reference (WebDriver §11)
+REQUESTED = "network.beforeRequestSent"  # BiDi's event
+ANSWERED = "async () => JSON.stringify(performance.getEntriesByType('resource').map(({ name }) => name))"
 PATIENCE = 60  # seconds for one command, on a machine that does other things too
 
 
 class Engine(Protocol):
     """What a browser does in its own protocol."""
+
+    def prepare(self, script: str) -> None:
+        """Run a function in every page that is loaded, before the page's own scripts; nothing where none can be."""
+
+    def requested(self) -> list[str]:
+        """Return the addresses that the page has asked for; where the protocol does not tell, those that answered."""
 
     def goto(self, url: str) -> None:
         """Load a page."""
@@ -52,6 +60,15 @@ class Firefox:
         self._call("session.new", capabilities={})
         [tab] = self._call("browsingContext.getTree")["contexts"]
         self._tab = {"context": tab["context"]}
+        self._requested: list[str] = []
+
+    def prepare(self, script: str) -> None:
+        self._call("script.addPreloadScript", functionDeclaration=script)
+        self._call("session.subscribe", events=[REQUESTED], contexts=[self._tab["context"]])
+
+    def requested(self) -> list[str]:
+        self._call("browsingContext.getTree")  # what was told before its answer is heard
+        return self._requested
 
     def goto(self, url: str) -> None:
         self._call("browsingContext.navigate", **self._tab, url=url, wait="complete")
@@ -90,7 +107,8 @@ class Firefox:
         number = next(self._ids)
         self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
         while (answer := json.loads(self._socket.recv())).get("id") != number:
-            pass  # an event
+            if answer.get("method") == REQUESTED:
+                self._requested.append(answer["params"]["request"]["url"])
         assert answer["type"] == "success", f"{method}: {answer['message']}"
         return answer["result"]
 
@@ -101,6 +119,12 @@ class WebKit:
     def __init__(self, port: int) -> None:
         self._port, self._path = port, "/session"
         self._path += "/" + self._call("POST", "", capabilities={})["sessionId"]
+
+    def prepare(self, script: str) -> None:
+        """WebDriver has no command for it."""
+
+    def requested(self) -> list[str]:
+        return json.loads(self.run(ANSWERED, ""))
 
     def goto(self, url: str) -> None:
         self._call("POST", "/url", url=url)

@@ -7,7 +7,7 @@ or a request leaves the origin; `allow(pattern)` lets through what a test provok
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -52,6 +52,16 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any], browser_t
     # Playwright adds --no-sandbox itself unless told not to; Chromium needs that only as root.
     how = {"executable_path": path, "chromium_sandbox": os.geteuid() != 0, "args": list(QUIET)}
     return browser_type_launch_args | how
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell in one line why a browser's tests are skipped: pytest folds those that name one place."""
+    report = yield
+    if report.when == "setup" and report.skipped and isinstance(report.longrepr, tuple):
+        path, _line, reason = report.longrepr
+        report.longrepr = (path, 1, reason)
+    return report
 
 
 @pytest.fixture(scope="module")

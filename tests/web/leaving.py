@@ -31,6 +31,12 @@ def kept(page: Page) -> list[str]:
     return found
 
 
+def kept_as_held(page: Page) -> list[bool]:
+    """Return of each file that is kept whether it is held back."""
+    found: list[bool] = page.evaluate(KEPT.replace("({ id }) => id", "({ held }) => held"))
+    return found
+
+
 def expect_kept(page: Page, count: int) -> None:
     """Wait until the browser keeps so many files."""
     assert eventually(lambda: len(kept(page)) == count), kept(page)
@@ -43,6 +49,23 @@ def offer(page: Page) -> Locator:
 def ids(page: Page) -> list[str]:
     found: list[str] = rows(page).evaluate_all("(rows) => rows.map((row) => row.dataset.id)")
     return found
+
+
+# Wait as long as a tab that has asked the others waits for their answers.
+WAIT = """async () => {
+    const [{ pause }, { TIMING }] = await Promise.all(['clock', 'config'].map((name) => import(`/js/${name}.js`)));
+    await pause(TIMING.rollCall + 500);
+}"""
+
+
+def wait_for_answers(page: Page) -> None:
+    page.evaluate(WAIT)
+
+
+def look(page: Page) -> None:
+    """Come back to a tab, and wait until it has looked for files that nobody sends: none found shows nothing."""
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    wait_for_answers(page)
 
 
 def leave(page: Page, act: Callable[[], Any]) -> None:

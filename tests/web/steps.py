@@ -260,3 +260,9 @@ def answers(context: BrowserContext, path: str) -> list[int]:
 
     context.on("response", note)
     return found
+
+
+def lose(route: Route) -> None:
+    """Let a request arrive, and lose its answer: `page.route(UPLOAD, lose)`."""
+    route.fetch()
+    route.abort()

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.support.engines import Live, start_live
 from tests.web.steps import Account, hold, sign_in
 
-NAME = "Kanzlei Müller & Söhne <Graz>"
+NAME = "Kanzlei Müller & Söhne <Graz>, Steuern, Erbrecht und Wohnbau"  # 60 letters, the most that it may have
 NO_STORAGE = (
     "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('', 'SecurityError'); } });"
 )
@@ -52,3 +52,19 @@ def test_in_a_browser_that_remembers_nothing(page: Page) -> None:
     for _visit in range(2):
         page.goto("/")
         expect(page.locator("#brand")).to_have_text(NAME)
+
+
+def test_fits_the_narrowest_screen(page: Page, person: Account) -> None:
+    """At 320 px nothing scrolls sideways; the end of the name is cut, and the way out is where it was."""
+    assert len(NAME) == 60
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto("/")
+    expect(page.locator("#brand")).to_have_text(NAME)
+    assert page.evaluate("document.scrollingElement.scrollWidth <= 320")
+    sign_in(page, person)
+    expect(page.get_by_role("button", name="Sign out")).to_be_in_viewport(ratio=1)
+    assert page.evaluate("document.scrollingElement.scrollWidth <= 320")
+    brand, account = page.locator("#brand").bounding_box(), page.locator("#account").bounding_box()
+    assert brand and account and brand["x"] + brand["width"] <= account["x"]
+    assert page.locator("#brand").evaluate("(name) => name.scrollWidth > name.clientWidth")
+    assert page.locator("header").evaluate("(header) => header.offsetHeight") <= 58

@@ -167,7 +167,7 @@ def test_refresh_says_what_came_of_it(signed_in: Page, person: Account, allow: A
     expect(said).to_have_text("Updated just now · Nothing new")
     signed_in.route("**/api/documents?*", lambda route: route.fulfill(status=500, json={"ok": False}))
     button.click()
-    expect(status).to_have_text("Not refreshed · Updated just now")
+    expect(status).to_have_text("Not refreshed · Last updated just now")
     expect(signed_in.locator("#announcer-alert")).to_have_text("Your files couldn't be loaded.")
     check(signed_in)
     signed_in.unroute("**/api/documents?*")
@@ -195,6 +195,7 @@ def test_older_files_are_announced_and_get_the_focus(signed_in: Page, person: Ac
     expect(signed_in.locator("#announcer-status")).to_have_text("10 more files")
     expect(shelf(signed_in).nth(50).locator(".name a")).to_be_focused()
     expect(button).to_be_hidden()
+    check(signed_in)
 
 
 def test_E1_csp(signed_in: Page, allow: Allow) -> None:

@@ -1,5 +1,6 @@
 """Folders, dropped and chosen, and what comes in where a browser hands over no files (issue 10)."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tests.web.steps import Account, Drag, Watch, choose, drop, middle, patience
 from tests.web.test_accessibility import check
 
 GTK = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15"
-UNREADABLE = "This browser hands over no dropped files. Use “Choose files”."
+UNREADABLE = "This browser can't take dropped files. Use “Choose files”."
 DRAG = """([type, data]) => {
     const dataTransfer = new DataTransfer();
     for (const [mime, text] of Object.entries(data)) dataTransfer.setData(mime, text);
@@ -67,7 +68,7 @@ def test_dropped_folder(signed_in: Page, disk: Callable[..., Path], taxes: Path,
     """Build 3: its files are added, folders within it too, hidden ones left out, those refused counted in one row."""
     throttle(signed_in, 100)  # so that the end of it is not the next news already
     drop(signed_in, disk("x.pdf", size=1_000_000), taxes, disk("y.txt"))
-    expect(signed_in.locator("#announcer-status")).to_contain_text("5 files added, 3 refused")
+    expect(signed_in.locator("#announcer-status")).to_contain_text("5 files added, 3 not added")
     throttle(signed_in, 0)
     expect_taxes(signed_in, person, ["x.pdf", "y.txt"])
     assert watch.requests.count("POST /api/upload") == 5
@@ -87,10 +88,11 @@ def test_unreadable_file_in_a_folder(signed_in: Page, taxes: Path, person: Accou
 
 def test_slow_folder(signed_in: Page, taxes: Path) -> None:
     """Build 3: while nothing is in the queue yet, a notice says what the page is doing."""
-    patience(signed_in, looking=0)
+    patience(signed_in, looking=0, notice=60_000)
     signed_in.evaluate(READ, "")
     drop(signed_in, taxes)
     expect(signed_in.locator("#notices")).to_contain_text("Looking into the files…")
+    check(signed_in)
     signed_in.evaluate("goOn()")
     expect(rows(signed_in, "SUCCESS")).to_have_count(3)
 
@@ -103,6 +105,25 @@ def test_chosen_folder(signed_in: Page, taxes: Path, person: Account) -> None:
     chooser.value.set_files(taxes)
     expect_taxes(signed_in, person, [])
     expect(button).to_be_focused()
+
+
+def test_files_of_one_name_in_a_folder(signed_in: Page, tmp_path: Path, person: Account) -> None:
+    """Build 3: two files of one name, size and time are two; the same folder once more adds neither."""
+    clients = tmp_path / "clients"
+    for name in ("anna", "bert"):
+        (clients / name).mkdir(parents=True)
+        (clients / name / "invoice.txt").write_text(f"amount for {name}\n" + " " * 100_000)
+        os.utime(clients / name / "invoice.txt", (1_700_000_000, 1_700_000_000))
+    throttle(signed_in, 1_000)
+    drop(signed_in, clients)
+    expect(rows(signed_in, "UPLOADING")).to_have_count(2)
+    drop(signed_in, clients)
+    expect(signed_in.locator("#notices")).to_contain_text("2 files are already in the list")
+    expect(rows(signed_in)).to_have_count(2)
+    throttle(signed_in, 0)
+    expect(rows(signed_in, "SUCCESS")).to_have_count(2)
+    assert person.names == ["invoice.txt"] * 2
+    assert len({document["sha256"] for document in person.documents}) == 2
 
 
 def test_many_in_a_folder(signed_in: Page, tmp_path: Path) -> None:
@@ -167,10 +188,13 @@ def test_scrolled_down_the_window_shows_where_to_drop(signed_in: Page, disk: Cal
 @pytest.mark.browser_context_args(user_agent=GTK)
 def test_files_that_come_as_addresses(signed_in: Page, origin: str) -> None:
     """Mend: WebKitGTK's file drop does not navigate away, and the page says what to do instead."""
+    patience(signed_in, notice=60_000)
     files = {"text/uri-list": "file:///home/maria/a.pdf"}
     assert [signed_in.evaluate(DRAG, [step, files]) for step in ("dragenter", "dragover", "drop")] == [True] * 3
     expect(signed_in.locator("#announcer-alert")).to_have_text(UNREADABLE)
     expect(signed_in.locator("#zone")).to_have_attribute("data-drag", "")
+    expect(signed_in.locator("#notices")).to_have_text(UNREADABLE)
+    check(signed_in)
     assert signed_in.url == f"{origin}/"
 
 

@@ -42,7 +42,7 @@ def test_what_was_only_spoken_also_shows(signed_in: Page, person: Account, allow
     expect(notices(signed_in).last).to_have_text("gone.pdf deleted")
     signed_in.route("**/api/auth/logout", lambda route: route.abort("connectionreset"))
     signed_in.get_by_role("button", name="Sign out").click()
-    expect(notices(signed_in).last).to_have_text("You are still signed in: the server did not answer.")
+    expect(notices(signed_in).last).to_have_text("You are still signed in: signing out failed. Try again.")
     check(signed_in)
     notices(signed_in).last.click()
     expect(notices(signed_in)).to_have_count(2)
@@ -65,7 +65,8 @@ def test_notices_go_when_they_were_there_to_read(signed_in: Page) -> None:
     notices(signed_in).get_by_text("three").hover()
     patience(signed_in, notice=100)
     signed_in.evaluate(SHOW, ["five"])
-    signed_in.evaluate("new Promise((wake) => setTimeout(wake, 500))")  # five times as long as they would show
+    # five times as long as they would show: that none goes cannot be waited for
+    signed_in.evaluate("new Promise((wake) => setTimeout(wake, 500))")
     expect(notices(signed_in)).to_have_text(["three", "four", "five"])
     signed_in.mouse.move(0, 0)
     expect(notices(signed_in)).to_have_count(0)
@@ -112,8 +113,8 @@ def test_try_now_tells_that_it_runs_and_what_came_of_it(signed_in: Page, allow: 
     expect(signed_in.locator("#choose")).to_be_focused()
 
 
-def test_a_throttled_sign_in_tells_the_seconds(page: Page, person: Account, watch: Watch) -> None:
-    """429, with the seconds of `Retry-After`; and a sentence without a number where none is told."""
+def test_a_throttled_sign_in_tells_how_long(page: Page, person: Account, watch: Watch) -> None:
+    """429, with the time of `Retry-After`; and a sentence without a number where none is told."""
     watch.allowed.append(f"{REFUSED} 4")
     page.goto("/")
     wrong = """async (email) => {
@@ -123,7 +124,7 @@ def test_a_throttled_sign_in_tells_the_seconds(page: Page, person: Account, watc
     }"""
     page.evaluate(wrong, person.email)
     sign_in(page, person)
-    expect(page.locator("#sign-in-error")).to_have_text(re.compile(r"^Too many attempts\. Try again in \d+ seconds\.$"))
+    expect(page.locator("#sign-in-error")).to_have_text(re.compile(r"^Too many attempts\. Try again in 1\d minutes\.$"))
     body = {"ok": False, "error": "too_many_requests", "message": "Wait."}
     page.route("**/api/auth/login", lambda route: route.fulfill(status=429, json=body))
     sign_in(page, person)

@@ -176,22 +176,22 @@ def test_fold(signed_in: Page, person: Account) -> None:
     signed_in.locator("#folded summary").click()
     expect(row(signed_in, "g03.pdf")).to_be_visible()
     check(signed_in)
-    signed_in.get_by_role("button", name="Clear what is uploaded").click()
+    signed_in.get_by_role("button", name="Clear uploaded files from the list").click()
     expect(signed_in.locator("#folded")).to_be_hidden()
     expect(rows(signed_in)).to_have_count(4)
     expect(signed_in.locator("#queue-h")).to_be_focused()
     assert len(person.names) == 7
 
 
-def test_fold_waits(signed_in: Page) -> None:
+def test_fold_waits(signed_in: Page, person: Account) -> None:
     """A row that has the focus does not fold before it has lost it."""
-    patience(signed_in, fold=1_500, tick=50)
+    patience(signed_in, fold=50, tick=50)
     signed_in.mouse.move(0, 0)
-    choose(signed_in, *pdfs(2))
-    held = signed_in.get_by_role("button", name="Remove f00.pdf")
-    held.focus()
+    with frozen(person.site):
+        choose(signed_in, *pdfs(2))
+        signed_in.get_by_role("button", name="Cancel upload of f00.pdf").focus()
     expect(signed_in.locator("#folded-text")).to_have_text("1 uploaded")
-    expect(held).to_be_focused()
+    expect(signed_in.get_by_role("button", name="Remove f00.pdf")).to_be_focused()
     signed_in.locator("#choose").focus()
     expect(signed_in.locator("#folded-text")).to_have_text("2 uploaded")
 
@@ -218,7 +218,7 @@ def test_many_rows(signed_in: Page, person: Account) -> None:
 def test_refused_for_good(signed_in: Page, allow: Allow, status: int) -> None:
     """What the server will refuse again offers no Retry and is finished."""
     allow(REFUSED)
-    body = {"ok": False, "error": "made_up", "message": "Told by the server."}
+    body = {"ok": False, "error": "too_large" if status == 413 else "made_up", "message": "Told by the server."}
 
     def refuse(route: Route) -> None:
         route.fulfill(status=status, json=body)

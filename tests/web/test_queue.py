@@ -13,6 +13,7 @@ from tests.web.steps import (
     choose,
     count_at_server,
     frozen,
+    lose,
     patience,
     row,
     rows,
@@ -64,6 +65,30 @@ def test_B1_states(signed_in: Page, disk, allow):
     expect(signed_in.locator("#queue-summary")).to_have_text("3 of 4 uploaded · 1 failed")
     signed_in.get_by_role("button", name="Clear finished").click()
     expect(rows(signed_in)).to_have_count(0)
+
+
+# Of every two states whether one may follow the other.
+ADVANCE = """async (states) => {
+    const { advance } = await import('/js/item.js');
+    const may = (from, to) => {
+        const item = { status: from };
+        try { advance(item, to); } catch { return item.status !== from; }
+        return item.status === to;
+    };
+    return Object.fromEntries(states.map((from) => [from, states.filter((to) => may(from, to))]));
+}"""
+
+
+def test_B1_no_other_transition(signed_in: Page):
+    """What may not follow a state throws, and leaves the row in it."""
+    allowed = {
+        "PENDING": ["UPLOADING", "CANCELLED"],
+        "UPLOADING": ["PENDING", "SUCCESS", "FAILED", "CANCELLED"],
+        "SUCCESS": [],
+        "FAILED": ["PENDING"],
+        "CANCELLED": ["PENDING"],
+    }
+    assert signed_in.evaluate(ADVANCE, list(allowed)) == allowed
 
 
 def test_B2_no_false_100(signed_in: Page, disk, site, person: Account):
@@ -159,10 +184,6 @@ def test_B7_retry(signed_in: Page, disk, person: Account, allow):
     signed_in.evaluate(COUNT_UPLOADS)
     patience(signed_in, retries=[])
 
-    def lose(route):
-        route.fetch()
-        route.abort()
-
     signed_in.route("**/api/upload", lose)
     choose(signed_in, disk("a.txt"))
     expect(row(signed_in, "a.txt").locator(".meta")).to_have_text("Not uploaded. The connection was interrupted.")
@@ -196,3 +217,23 @@ def test_B7_retry_failed(signed_in: Page, disk, person: Account, allow):
     expect(rows(signed_in, "FAILED")).to_have_count(1)
     assert signed_in.evaluate("uploads.keys") == [*ids[3:], *ids[:2]]
     assert count_at_server(person) == 6
+
+
+ADD_TWICE = """async () => {
+    const { UploadQueue } = await import('/js/queue.js');
+    const limits = { maxFileBytes: 100, types: [{ extension: '.txt', mimetype: 'text/plain' }] };
+    const session = Object.assign(new EventTarget(), { active: false, user: { id: 1 } });
+    const network = Object.assign(new EventTarget(), { up: true });
+    const queue = new UploadQueue({ session, network, limits });
+    const added = [];
+    queue.addEventListener('add', ({ detail: { items } }) => added.push(items.length));
+    const file = (name) => ({ id: 'a', file: new File(['hello'], name) });
+    await queue.add([file('a.txt')]);
+    await queue.add([file('b.txt')]);
+    return [added, queue.all().map(({ name }) => name)];
+}"""
+
+
+def test_a_row_is_there_once(signed_in: Page):
+    """What comes in under the id of a row makes no second one, which would be a ghost when the first is removed."""
+    assert signed_in.evaluate(ADD_TWICE) == [[1, 0], ["a.txt"]]

@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
-from playwright.sync_api import Error, Page, Route, expect
+from playwright.sync_api import Error, Page, expect
 
 from tests.web.leaving import SLOW, Disk, expect_kept, ids, kept, leave, offer, reload, start_slowly
 from tests.web.steps import (
@@ -20,6 +21,7 @@ from tests.web.steps import (
     expect_all,
     expect_status,
     frozen,
+    lose,
     patience,
     pdf,
     pdfs,
@@ -35,7 +37,7 @@ def test_reload_in_the_middle(signed_in: Page, person: Account, disk: Disk) -> N
     """After a reload the files are offered; resumed, they go in their old order under their old keys, stored once."""
     before = start_slowly(signed_in, disk, 6)
     reload(signed_in)
-    expect(offer(signed_in)).to_contain_text("6 files were not finished.")
+    expect(offer(signed_in)).to_contain_text("6 files were not fully uploaded.")
     expect(offer(signed_in)).to_contain_text("f00.pdf, f01.pdf, f02.pdf and 3 more")
     signed_in.evaluate(COUNT_UPLOADS)
     throttle(signed_in, 0)
@@ -80,10 +82,6 @@ def test_answer_that_was_lost(signed_in: Page, person: Account, allow: Allow) ->
     """A row that failed for want of an answer is kept; the server had stored it, and stores no second one."""
     allow("ERR_FAILED")
     patience(signed_in, retries=[])
-
-    def lose(route: Route) -> None:
-        route.fetch()
-        route.abort()
 
     signed_in.route(UPLOAD, lose)
     choose(signed_in, pdf("a.pdf"))
@@ -135,6 +133,45 @@ def test_cancelled_after_resume_can_be_retried(signed_in: Page, person: Account,
     assert [document["size"] for document in person.documents] == [200_000]
 
 
+def test_chosen_again_instead(signed_in: Page, person: Account, disk: Disk, tmp_path: Path) -> None:
+    """Who chooses files again that are on offer resumes them; the offer is of the others, and each is stored once."""
+    before = start_slowly(signed_in, disk, 5)
+    reload(signed_in)
+    expect(offer(signed_in)).to_contain_text("5 files were not fully uploaded.")
+    throttle(signed_in, 0)
+    choose(signed_in, *[tmp_path / "disk" / f"f{number:02}.pdf" for number in range(3)])
+    expect_all(signed_in, "SUCCESS", 3)
+    assert ids(signed_in) == before[:3]
+    expect(offer(signed_in)).to_contain_text("2 files were not fully uploaded.")
+    signed_in.get_by_role("button", name="Resume 2 files").click()
+    expect_all(signed_in, "SUCCESS", 5)
+    assert len(person.names) == 5
+    expect_kept(signed_in, 0)
+
+
+# Nothing can be read of any file before `goOn()`.
+BUSY_DISK = """() => {
+    const disk = new Promise((resolve) => { window.goOn = resolve; });
+    const { arrayBuffer } = Blob.prototype;
+    Blob.prototype.arrayBuffer = function () { return disk.then(() => arrayBuffer.call(this)); };
+}"""
+
+
+def test_resumed_on_a_busy_disk(signed_in: Page, disk: Disk) -> None:
+    """What is resumed is on offer no longer, though its rows come later; then they have the focus."""
+    start_slowly(signed_in, disk, 2)
+    reload(signed_in)
+    throttle(signed_in, 0)
+    signed_in.evaluate(BUSY_DISK)
+    signed_in.get_by_role("button", name="Resume 2 files").click()
+    expect(offer(signed_in)).to_be_hidden()
+    expect(signed_in.locator("#choose")).to_be_focused()
+    expect(signed_in.locator("#queue")).to_be_hidden()
+    signed_in.evaluate("goOn()")
+    expect_all(signed_in, "SUCCESS", 2)
+    expect(signed_in.locator("#queue-h")).to_be_focused()
+
+
 def test_discard(signed_in: Page, person: Account, disk: Disk) -> None:
     """Discard asks first; then nothing is kept, offered or sent."""
     start_slowly(signed_in, disk, 2)
@@ -156,7 +193,7 @@ def test_discard(signed_in: Page, person: Account, disk: Disk) -> None:
 
 
 def works_without(page: Page, person: Account) -> None:
-    """Six files get through; once it is said that the browser keeps none, and leaving in the middle asks as ever."""
+    """Six files get through; once, and until then, it is said that none is kept, and leaving asks as ever."""
     page.evaluate("""() => { window.said = [];
         const voice = document.getElementById('announcer-alert');
         new MutationObserver(() => voice.textContent && said.push(voice.textContent))
@@ -172,7 +209,8 @@ def works_without(page: Page, person: Account) -> None:
     asked.value.dismiss()
     throttle(page, 0)
     expect_all(page, "SUCCESS", 6)
-    assert page.evaluate("said").count(page.locator("#unkept").inner_text()) == 1
+    expect(page.locator("#unkept")).to_be_hidden()
+    assert page.evaluate("said").count(page.locator("#unkept").text_content()) == 1
     assert len(person.names) == 6
 
 
@@ -186,9 +224,14 @@ def test_browser_without_a_database(page: Page, person: Account, watch: Watch) -
 
 
 def test_full_disk(signed_in: Page, person: Account, origin: str) -> None:
-    """So does one whose disk is full."""
+    """So does one whose disk is full; what is added when there is room again is kept, and nothing is said of it."""
     cdp(signed_in).send("Storage.overrideQuotaForOrigin", {"origin": origin, "quotaSize": 50_000})
     works_without(signed_in, person)
+    cdp(signed_in).send("Storage.overrideQuotaForOrigin", {"origin": origin})
+    throttle(signed_in, SLOW)
+    choose(signed_in, pdf("more.pdf", 200_000))
+    expect_kept(signed_in, 1)
+    expect(signed_in.locator("#unkept")).to_be_hidden()
 
 
 def test_writing_waits_for_the_first_upload(signed_in: Page, person: Account) -> None:
@@ -212,7 +255,8 @@ def test_axe_offer(signed_in: Page, disk: Disk) -> None:
     """The offer is said aloud, takes no focus by itself, and axe finds nothing in it."""
     start_slowly(signed_in, disk, 5)
     reload(signed_in)
-    expect(signed_in.locator("#announcer-status")).to_have_text("5 files were not finished.")
-    expect(signed_in.get_by_role("group", name="5 files were not finished.")).to_be_visible()
+    patience(signed_in, speakClear=60_000)
+    expect(signed_in.locator("#announcer-status")).to_have_text("5 files were not fully uploaded.")
+    expect(signed_in.get_by_role("group", name="5 files were not fully uploaded.")).to_be_visible()
     assert not signed_in.evaluate("document.getElementById('unfinished').contains(document.activeElement)")
     check(signed_in)

@@ -4,14 +4,16 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.web.leaving import Disk, expect_kept, kept, leave, offer, reload, start_slowly
+from tests.web.leaving import SLOW, Disk, expect_kept, kept, leave, look, offer, reload, start_slowly, wait_for_answers
 from tests.web.steps import (
     REFUSED,
     Account,
+    cdp,
     choose,
     expect_all,
     expect_status,
     expire,
+    patience,
     pdf,
     pdfs,
     rows,
@@ -66,6 +68,25 @@ def test_somebody_else_takes_over_the_page(
     assert (len(person.names), bob.names) == (2, [])
 
 
+def test_who_comes_next_is_told_of_no_full_disk(
+    signed_in: Page, new_person: Callable[[], Account], origin: str, allow: Allow
+) -> None:
+    """That the browser cannot keep files is said of somebody's files: it goes with them."""
+    allow(f"{REFUSED} 401")
+    cdp(signed_in).send("Storage.overrideQuotaForOrigin", {"origin": origin, "quotaSize": 50_000})
+    expire(signed_in.context, session=True)
+    choose(signed_in, *pdfs(2, 100_000))
+    expect(signed_in.locator("#sign-in-again")).to_be_visible()
+    expect(signed_in.locator("#unkept")).to_be_visible()
+    bob = new_person()
+    sign_in(signed_in, bob)
+    expect(signed_in.locator("#who")).to_have_text(bob.email)
+    cdp(signed_in).send("Storage.overrideQuotaForOrigin", {"origin": origin})
+    choose(signed_in, pdf("bobs.pdf"))
+    expect_status(signed_in, "bobs.pdf", "SUCCESS")
+    expect(signed_in.locator("#unkept")).to_be_hidden()
+
+
 def test_sign_out_empties(signed_in: Page, disk: Disk, allow: Allow) -> None:
     """Who signs out leaves nothing behind: neither what this tab was sending, nor what it was offered."""
     allow(f"{REFUSED} 401")
@@ -77,6 +98,7 @@ def test_sign_out_empties(signed_in: Page, disk: Disk, allow: Allow) -> None:
     signed_in.get_by_role("button", name="Sign out").click()
     signed_in.get_by_role("dialog").get_by_role("button", name="Sign out").click()
     expect(signed_in.locator("#sign-in-view")).to_be_visible()
+    expect(signed_in.locator("#unfinished-names")).to_be_empty()
     expect_kept(signed_in, 0)
 
 
@@ -103,9 +125,8 @@ RECORD = """() => { window.offers = []; window.told = '';
     new MutationObserver(() => offer.hidden || offers.push(told)).observe(offer, { attributeFilter: ['hidden'] }); }"""
 
 
-def look(page: Page, told: str) -> None:
-    """Come back to a tab: it looks for files that nobody sends."""
-    page.evaluate("(text) => { window.told = text; dispatchEvent(new Event('focus')); }", told)
+def tell(page: Page, told: str) -> None:
+    page.evaluate("(text) => { window.told = text; }", told)
 
 
 def test_two_tabs(signed_in: Page, person: Account, disk: Disk) -> None:
@@ -115,17 +136,59 @@ def test_two_tabs(signed_in: Page, person: Account, disk: Disk) -> None:
     for page in (other, third):
         page.goto("/")
         expect(page.locator("#documents-empty")).to_be_visible()
+        patience(page, rollCall=3_000)  # the first tab is busy
         page.evaluate(RECORD)
-        look(page, "the first tab lives")
+        tell(page, "the first tab lives")
+        look(page)
     leave(signed_in, lambda: signed_in.goto("about:blank"))
     for page in (other, third):
-        look(page, "the first tab is gone")
+        tell(page, "the first tab is gone")
+        look(page)
         expect(offer(page)).to_be_visible()
         assert page.evaluate("offers") == ["the first tab is gone"]
     other.get_by_role("button", name="Resume 2 files").click()
     expect(offer(third)).to_be_hidden()
     expect_all(other, "SUCCESS", 2)
     assert sorted(person.names) == ["f00.pdf", "f01.pdf"]
+
+
+def test_what_is_through_is_offered_nowhere(signed_in: Page, disk: Disk) -> None:
+    """A file that is stored, but lies in the browser still, is no unfinished one: not here, and in no other tab."""
+    start_slowly(signed_in, disk, 2)
+    other = signed_in.context.new_page()
+    other.goto("/")
+    expect(other.locator("#documents-empty")).to_be_visible()
+    patience(signed_in, keep=600_000)
+    throttle(signed_in, 0)
+    expect_all(signed_in, "SUCCESS", 2)
+    for page in (signed_in, other):
+        look(page)
+        expect(offer(page)).to_be_hidden()
+    assert len(kept(signed_in)) == 2
+
+
+# Come back to a tab that finds files which are not its own, and wait until it asks the others.
+ASK = """() => new Promise((resolve) => {
+    new BroadcastChannel('session').onmessage = ({ data }) => data.type === 'whose-files' && resolve();
+    dispatchEvent(new Event('focus')); })"""
+
+
+def test_what_gets_through_during_a_look_is_not_offered(signed_in: Page, disk: Disk) -> None:
+    """A tab that waits for the others' answers offers nothing that it has stored and let go meanwhile."""
+    other = signed_in.context.new_page()
+    other.goto("/")
+    expect(other.locator("#documents-empty")).to_be_visible()
+    start_slowly(signed_in, disk, 1)
+    throttle(other, SLOW)
+    choose(other, disk("others.pdf", size=200_000))
+    expect_kept(signed_in, 2)
+    patience(signed_in, rollCall=3_000)
+    signed_in.evaluate(ASK)
+    throttle(signed_in, 0)
+    expect_all(signed_in, "SUCCESS", 1)
+    expect_kept(signed_in, 1)
+    wait_for_answers(signed_in)
+    expect(offer(signed_in)).to_be_hidden()
 
 
 def test_ended_session_keeps(signed_in: Page, person: Account, disk: Disk) -> None:

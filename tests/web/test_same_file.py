@@ -8,19 +8,24 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.bodies import PDF
+from tests.support.clock import eventually
+from tests.web.leaving import SLOW, expect_kept, kept_as_held, offer, reload
 from tests.web.steps import (
     UPLOAD,
     Account,
     Watch,
     choose,
     expect_status,
+    lose,
     patience,
     pdf,
     row,
     rows,
     shelf,
+    throttle,
 )
 from tests.web.test_accessibility import check
+from tests.web.test_languages import reader
 
 OTHER = {"name": "a.pdf", "mimeType": "application/pdf", "buffer": PDF + b"%b.pdf\n"}  # as long as pdf("a.pdf")
 SINCE = """async (days) => {
@@ -49,21 +54,21 @@ def anyway(page: Page, name: str = "a.pdf"):
 
 
 def test_a_file_that_is_there_is_held_back(signed_in: Page, person: Account, watch: Watch) -> None:
-    """It says since when, is said aloud, counts as no upload, warns of nothing, and is sent only when asked to."""
+    """It says since when, is said aloud, counts as no upload, and is sent only when asked to."""
     stored(signed_in, pdf("a.pdf"))
     title = signed_in.title()
+    patience(signed_in, speakClear=60_000)
     choose(signed_in, pdf("a.pdf"))
     expect(meta(signed_in)).to_have_text("Already there since today")
     expect(anyway(signed_in)).to_have_text("Upload anyway")
     expect(signed_in.locator("#announcer-status")).to_have_text("a.pdf is already among your files")
     expect(signed_in.locator("#total")).to_be_hidden()
-    assert signed_in.evaluate("onbeforeunload") is None
     assert signed_in.title() == title
     assert watch.requests.count("POST /api/upload") == 1
     check(signed_in)
     anyway(signed_in).click()
     expect_status(signed_in, "a.pdf", "SUCCESS")
-    expect(meta(signed_in)).to_have_text("Uploaded · same content as \u2068a.pdf\u2069 of today")
+    expect(meta(signed_in)).to_have_text("Uploaded · same content as \u2068a.pdf\u2069 (today)")
     expect(anyway(signed_in)).to_have_count(0)
     expect(shelf(signed_in)).to_have_count(2)
     assert person.names == ["a.pdf", "a.pdf"]
@@ -84,7 +89,7 @@ def test_the_same_content_under_another_name(signed_in: Page) -> None:
     """Nothing holds it back, and the row says afterwards what it is."""
     stored(signed_in, pdf("a.pdf"))
     choose(signed_in, pdf("a.pdf") | {"name": "copy.pdf"})
-    expect(meta(signed_in, "copy.pdf")).to_have_text("Uploaded · same content as \u2068a.pdf\u2069 of today")
+    expect(meta(signed_in, "copy.pdf")).to_have_text("Uploaded · same content as \u2068a.pdf\u2069 (today)")
 
 
 def test_another_size_is_another_file(signed_in: Page) -> None:
@@ -113,6 +118,54 @@ def test_it_is_there_no_longer(signed_in: Page, person: Account) -> None:
     assert person.names == ["a.pdf"]
 
 
+def test_what_is_held_back_outlives_the_page(signed_in: Page, person: Account, watch: Watch) -> None:
+    """It waits for a decision: leaving asks, and after a reload it is offered, and resumed held back as before."""
+    stored(signed_in, pdf("a.pdf"))
+    choose(signed_in, pdf("a.pdf"))
+    expect_kept(signed_in, 1)
+    with signed_in.expect_event("dialog") as asked:
+        reload(signed_in)
+    assert asked.value.type == "beforeunload"
+    expect(shelf(signed_in)).to_have_count(1)
+    signed_in.get_by_role("button", name="Resume 1 file", exact=True).click()
+    expect(meta(signed_in)).to_have_text("Already there since today")
+    assert watch.requests.count("POST /api/upload") == 1
+    anyway(signed_in).click()
+    expect_status(signed_in, "a.pdf", "SUCCESS")
+    assert person.names == ["a.pdf", "a.pdf"]
+    expect_kept(signed_in, 0)
+
+
+def test_a_decision_outlives_the_page(signed_in: Page, person: Account) -> None:
+    """What was to be uploaded anyway when the page went is not held back again."""
+    stored(signed_in, pdf("a.pdf", 200_000))
+    choose(signed_in, pdf("a.pdf", 200_000))
+    expect_kept(signed_in, 1)
+    throttle(signed_in, SLOW)
+    anyway(signed_in).click()
+    assert eventually(lambda: kept_as_held(signed_in) == [False])
+    reload(signed_in)
+    expect(shelf(signed_in)).to_have_count(1)
+    throttle(signed_in, 0)
+    signed_in.get_by_role("button", name="Resume 1 file", exact=True).click()
+    expect_status(signed_in, "a.pdf", "SUCCESS")
+    assert person.names == ["a.pdf", "a.pdf"]
+
+
+def test_signing_out_gives_up_what_is_held_back(signed_in: Page) -> None:
+    """It asks before, and nothing is kept afterwards."""
+    stored(signed_in, pdf("a.pdf"))
+    choose(signed_in, pdf("a.pdf"))
+    expect_kept(signed_in, 1)
+    signed_in.get_by_role("button", name="Sign out").click()
+    question = signed_in.get_by_role("dialog", name="Sign out?")
+    expect(question).to_have_accessible_description("1 file has not been uploaded yet and will be discarded.")
+    question.get_by_role("button", name="Sign out").click()
+    expect(signed_in.locator("#sign-in-view")).to_be_visible()
+    expect_kept(signed_in, 0)
+    expect(offer(signed_in)).to_be_hidden()
+
+
 def test_many_at_once(signed_in: Page, person: Account) -> None:
     """What is new is sent, what is there waits, each for its own decision; "Clear finished" gives it up."""
     stored(signed_in, pdf("a.pdf"), pdf("b.pdf"))
@@ -132,10 +185,6 @@ def test_a_retry_is_not_held_back(signed_in: Page, person: Account, allow: Calla
     """Stored, but the answer was lost, and the list shows it by now: the retry goes, and stays one document."""
     allow("ERR_FAILED")
     patience(signed_in, retries=[])
-
-    def lose(route):
-        route.fetch()
-        route.abort()
 
     signed_in.route(UPLOAD, lose)
     choose(signed_in, pdf("a.pdf"))
@@ -169,11 +218,9 @@ def test_a_cancelled_upload_anyway_is_tried_again(signed_in: Page) -> None:
         ("de-DE", ["heute", "gestern", "Montag", "Donnerstag", "26. Feb. 2025"]),
     ],
 )
-def test_since_when(browser, origin: str, language: str, days: list[str]) -> None:
+def test_since_when(browser, browser_context_args, origin: str, language: str, days: list[str]) -> None:
     """Today, yesterday, a day of the last week, or its date, in the reader's language."""
-    context = browser.new_context(base_url=origin, locale=language)
-    page = context.new_page()
-    page.goto("/")
     moments = ["2025-03-05T00:10", "2025-03-04T23:50", "2025-03-03T01:00", "2025-02-27T12:00", "2025-02-26T23:00"]
-    assert page.evaluate(SINCE, moments) == days
-    context.close()
+    with reader(browser, browser_context_args, origin, language) as (page, _):
+        page.goto("/")
+        assert page.evaluate(SINCE, moments) == days

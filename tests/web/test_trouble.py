@@ -34,7 +34,7 @@ Allow = Callable[..., None]
 Disk = Callable[..., Path]
 
 
-def refuse(page: Page, status: int, times: int = 99, **headers: str) -> list[str]:
+def refuse(page: Page, status: int, times: int = 99, error: str = "made_up", **headers: str) -> list[str]:
     """Answer the next uploads with `status`; return the list of the keys they bore."""
     keys: list[str] = []
 
@@ -43,7 +43,7 @@ def refuse(page: Page, status: int, times: int = 99, **headers: str) -> list[str
         if len(keys) > times:
             route.continue_()
         else:
-            body = {"ok": False, "error": "made_up", "message": "Told by the server."}
+            body = {"ok": False, "error": error, "message": "Told by the server."}
             route.fulfill(status=status, json=body, headers={name.replace("_", "-"): v for name, v in headers.items()})
 
     page.route(UPLOAD, answer)
@@ -60,13 +60,13 @@ def test_B8_auto_retry(signed_in: Page, person: Account, allow: Allow) -> None:
     choose(signed_in, pdf("five.pdf"))
     expect(row(signed_in, "five.pdf")).to_contain_text("Not uploaded. The server had a problem. Try again.")
     assert (len(keys), len(set(keys))) == (4, 1)
-    for status, text in (
-        (507, "Told by the server."),
-        (415, "Told by the server."),
-        (413, "The server's limit is 10 MB."),
+    for status, error, text in (
+        (507, "made_up", "Told by the server."),
+        (415, "made_up", "Told by the server."),
+        (413, "too_large", "The server's limit is 10 MB."),
     ):
         signed_in.unroute(UPLOAD)
-        keys = refuse(signed_in, status)
+        keys = refuse(signed_in, status, error=error)
         choose(signed_in, pdf(f"{status}.pdf"))
         expect(row(signed_in, f"{status}.pdf")).to_contain_text(f"Not uploaded. {text}")
         assert len(keys) == 1
@@ -84,6 +84,47 @@ def test_B8_retry_after(signed_in: Page, person: Account, allow: Allow) -> None:
     assert len(keys) == 1
     expect_status(signed_in, "a.pdf", "SUCCESS")
     assert person.names == ["a.pdf"]
+
+
+def test_the_banner_tells_offline_from_unreachable(signed_in: Page, allow: Allow) -> None:
+    """The network comes back, the server does not: "You're offline" does not stay, and the news is said aloud."""
+    allow(UNREACHED)
+    patience(signed_in, probes=[600_000], speakGap=0)
+    text, said = signed_in.locator("#banner-text"), signed_in.locator("#announcer-alert")
+    signed_in.context.set_offline(True)
+    expect(text).to_have_text(re.compile(r"^You're offline\."))
+    signed_in.route("**/api/**", lambda route: route.abort("connectionrefused"))
+    signed_in.context.set_offline(False)
+    expect(text).to_have_text(re.compile(r"^The server can't be reached\."))
+    expect(said).to_contain_text("The server can't be reached.")
+    signed_in.context.set_offline(True)
+    expect(text).to_have_text(re.compile(r"^You're offline\."))
+    signed_in.unroute("**/api/**")
+    signed_in.context.set_offline(False)
+    expect(signed_in.locator("#banner")).to_be_hidden()
+
+
+def test_the_first_failure_of_a_burst_is_the_news(signed_in: Page, allow: Allow) -> None:
+    """web.md §2: one alert for failures close together, and another one when it has been quiet for a while."""
+    allow(REFUSED)
+    assert signed_in.evaluate("async () => (await import('/js/config.js')).TIMING.burst") == 5_000
+    signed_in.evaluate("""() => {
+        window.alerts = [];
+        const voice = document.getElementById('announcer-alert');
+        new MutationObserver(() => voice.textContent && alerts.push(voice.textContent))
+            .observe(voice, { childList: true });
+    }""")
+    patience(signed_in, retries=[], speakGap=0, burst=60_000)
+    refuse(signed_in, 415)
+    choose(signed_in, *pdfs(5))
+    expect_all(signed_in, "FAILED", 5)
+    expect(signed_in.locator("#announcer-status")).to_have_text("0 files uploaded, 5 failed")
+    [told] = signed_in.evaluate("alerts")
+    assert re.fullmatch(r"1 file failed: f0\d\.pdf\. Told by the server\.", told)
+    patience(signed_in, burst=0)
+    choose(signed_in, pdf("later.pdf"))
+    expect(signed_in.locator("#announcer-alert")).to_have_text("1 file failed: later.pdf. Told by the server.")
+    assert len(signed_in.evaluate("alerts")) == 2
 
 
 def test_B9_stall(signed_in: Page, person: Account, allow: Allow, disk: Disk) -> None:

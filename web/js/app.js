@@ -1,7 +1,7 @@
 // Wiring of the app: the queue and the documents, their views, and what each hears of the others.
 import { TIMING } from './config.js';
 import { DocumentStore } from './documents.js';
-import { hasFailed, isActive } from './item.js';
+import { isActive, isHeld, isOpen } from './item.js';
 import { Keeper } from './keeper.js';
 import { KeptFiles } from './kept-files.js';
 import { UploadQueue } from './queue.js';
@@ -15,8 +15,8 @@ import { Unfinished } from './unfinished.js';
 import { sendFile } from './upload.js';
 
 /** Build the app of a page whose `session`, `network` and `limits` are there; `setTitle` decorates the title. Return
- * what the page asks of it: to `begin` once it is known who is signed in, to `heedSession`, how many files are
- * `waiting`, and to give `up` all of them. */
+ * what the page asks of it: to `begin` once it is known who is signed in, to `heedSession`, and how many files
+ * are `waiting`. */
 export function mountApp({ session, network, limits, channel }, setTitle) {
   const documents = new DocumentStore({ session, channel });
   const queue = new UploadQueue({ send, session, network, limits, documents });
@@ -38,7 +38,7 @@ export function mountApp({ session, network, limits, channel }, setTitle) {
   queue.addEventListener('stored', ({ detail: { file } }) => documents.prepend(file));
   documents.addEventListener('removed', ({ detail: { document } }) => queue.release(document));
   queue.addEventListener('unsure', () => setTimeout(() => documents.load(), TIMING.settle));
-  for (const type of ['add', 'change', 'remove']) queue.addEventListener(type, guardLeaving);
+  for (const type of ['coming', 'add', 'change', 'remove']) queue.addEventListener(type, guardLeaving);
 
   mountQueue(queue, context);
   mountNews(queue, limits, setTitle);
@@ -46,7 +46,7 @@ export function mountApp({ session, network, limits, channel }, setTitle) {
   mountUnfinished(unfinished, keeper);
   mountDropzone({
     open: () => !$('app-view').hidden && !document.querySelector('dialog[open]'),
-    onFiles: (files) => ready.then(() => tellWait(queue.add(files))),
+    onFiles: (files) => ready.then(() => tellWait(unfinished.add(files))),
     limits,
   });
 
@@ -75,7 +75,7 @@ export function mountApp({ session, network, limits, channel }, setTitle) {
     if (session.active || session.reason === 'ended') return;
     documents.clear();
     if (!session.user) queue.clear();
-    else if (!queue.all((item) => isActive(item) || hasFailed(item)).length) session.forget();
+    else if (!queue.coming && !queue.all(isOpen).length) session.forget();
   }
 
   /** Send a file; after a 413 the limits are no longer those that were read. */
@@ -88,16 +88,19 @@ export function mountApp({ session, network, limits, channel }, setTitle) {
     }
   }
 
-  /** Warn before the page is left, but only while something would be lost. */
+  /** Return how many files are neither stored nor given up; what failed is no news. */
+  function waiting() {
+    return queue.coming + queue.all((item) => isActive(item) || isHeld(item)).length;
+  }
+
+  /** Warn before the page is left, but only while something waits. */
   function guardLeaving() {
-    const busy = queue.all(isActive).length > 0;
-    window.onbeforeunload = busy ? (event) => event.preventDefault() : null;
+    window.onbeforeunload = waiting() ? (event) => event.preventDefault() : null;
   }
 
   return {
     begin,
     heedSession,
-    waiting: () => queue.all(isActive).length,
-    giveUp: () => queue.cancel(...queue.all()),
+    waiting,
   };
 }

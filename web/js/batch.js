@@ -11,6 +11,7 @@ export class Batch {
       for (const item of items) if (!item.refusal && !item.twin) this.#take(item);
     });
     queue.addEventListener('change', ({ detail: { item } }) => {
+      if (item.status === 'PENDING') this.#furthest = 0; // it is sent from its first byte on
       if (isActive(item)) this.#take(item); // a retry
     });
     queue.addEventListener('remove', () => {
@@ -42,7 +43,7 @@ export class Batch {
       done: items.length - active.length,
       size,
       loaded,
-      share: this.#furthest, // 0 to 1; it never falls while nothing is added
+      share: this.#furthest, // 0 to 1; it never falls while nothing is added or put back
     };
   }
 

@@ -6,8 +6,12 @@ export const API = globalThis.document?.querySelector('meta[name="api"]')?.conte
 /** The most that is taken of a folder: files, and levels of folders. */
 export const FOLDER = { count: 10_000, depth: 32 };
 
+/** A wait of so many seconds is told in minutes. */
+export const MINUTES_FROM = 120;
+
 /** Milliseconds, read at the moment of use: tests shorten them with `Object.assign(TIMING, …)`. */
 export const TIMING = {
+  reading: 15_000, // the longest wait for a disk: the beginning of a file, the next entries of a folder
   request: 30_000,
   refresh: 10_000,
   startAgain: 2_000, // from a start that failed to the next

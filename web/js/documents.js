@@ -20,6 +20,8 @@ export class DocumentStore extends EventTarget {
   #stale = false;
   #epoch = 0; // whose list it is: an answer to a question of an older epoch is dropped
   #arrived = []; // while a list was on its way
+  #gone = new Set(); // the ids of what was deleted meanwhile
+  #last = Promise.resolve(); // the read that the next one waits for
 
   constructor({ session, channel, timing = TIMING }) {
     super();
@@ -37,27 +39,19 @@ export class DocumentStore extends EventTarget {
 
   /** Read the list again, as far as it is shown; resolves to how many documents were new, or null if that failed. */
   load() {
-    this.#arrived = [];
-    this.#stale = false;
-    const limit = Math.min(MOST, Math.max(PAGE, this.documents.length));
-    return this.#read('list', `limit=${limit}`, (page) => {
-      const found = this.#freshOf(page);
-      const fresh = this.loadedAt ? found : null;
-      this.#show([...this.#arrived, ...page.map((document) => this.#keepMark(document))], {
-        loadedAt: Date.now(),
-        fresh,
-      });
-      return found;
+    return this.#inTurn(() => {
+      this.#stale = false;
+      const limit = Math.min(MOST, Math.max(PAGE, this.documents.length));
+      return this.#read('list', `limit=${limit}`, (page, next) => this.#acceptList(page, next));
     });
   }
 
   /** Read the next older page; resolves to how many documents came, or null if that failed. */
   older() {
-    const query = `limit=${PAGE}&before=${this.more}`;
-    return this.#read('older', query, (page) => {
-      const before = this.documents.length;
-      this.#show([...this.documents, ...page]);
-      return this.documents.length - before;
+    return this.#inTurn(() => {
+      if (this.more) return this.#readOlder();
+      this.#show(this.documents, { loading: 0 }); // what was read before has brought all
+      return 0;
     });
   }
 
@@ -94,6 +88,7 @@ export class DocumentStore extends EventTarget {
     }
     const others = ({ id }) => id !== document.id;
     this.#arrived = this.#arrived.filter(others);
+    this.#gone.add(document.id);
     this.#show(this.documents.filter(others));
     this.dispatchEvent(new CustomEvent('removed', { detail: { document } }));
     this.channel.postMessage({ type: 'documents-changed' });
@@ -108,24 +103,60 @@ export class DocumentStore extends EventTarget {
 
   clear() {
     this.#epoch += 1;
+    this.#last = Promise.resolve();
     this.#show([], { more: null, reading: '', loading: 0, failed: false, loadedAt: 0, fresh: null });
+  }
+
+  /** Read one after the other: answers that overtake each other would undo what is shown, or leave a hole. */
+  #inTurn(read) {
+    const epoch = this.#epoch;
+    this.loading ||= performance.now();
+    this.#last = this.#last.then(() => (epoch === this.#epoch ? read() : null));
+    return this.#last;
+  }
+
+  #readOlder() {
+    return this.#read('older', `limit=${PAGE}&before=${this.more}`, (page, more) => {
+      const before = this.documents.length;
+      this.#show([...this.documents, ...page], { more });
+      return this.documents.length - before;
+    });
   }
 
   async #read(reading, query, accept) {
     const epoch = this.#epoch;
+    this.#arrived = [];
+    this.#gone.clear();
     this.#show(this.documents, { reading, loading: performance.now(), failed: false });
     const outcome = { reading: '', loading: 0 };
     let count = null;
     try {
       const { documents, next } = await this.session.authorised(() => request(`/api/documents?${query}`));
-      if (epoch === this.#epoch) count = accept(documents);
-      outcome.more = next;
+      const page = documents.filter(({ id }) => !this.#gone.has(id));
+      if (epoch === this.#epoch) count = accept(page, next);
     } catch (error) {
       this.#stale = true;
       outcome.failed = !(error instanceof SignedOut);
     }
     if (epoch === this.#epoch) this.#show(this.documents, outcome);
     return count;
+  }
+
+  /** Show a new list, and beneath it what was read beyond its end: that is still there, and its cursor is good. */
+  #acceptList(page, next) {
+    const found = this.#freshOf(page);
+    const fresh = this.loadedAt ? found : null;
+    const older = next ? this.#olderThan(page.at(-1)) : [];
+    const listed = page.map((document) => this.#keepMark(document));
+    const more = older.length ? this.more : next;
+    this.#show([...this.#arrived, ...listed, ...older], { more, loadedAt: Date.now(), fresh });
+    return found;
+  }
+
+  /** Return the known documents beneath `document`; none if that is unknown, for others may lie between. */
+  #olderThan(document) {
+    const at = this.documents.findIndex(({ id }) => id === document?.id);
+    return at < 0 ? [] : this.documents.slice(at + 1);
   }
 
   /** Count the unknown documents above the last known one; those beneath only moved up into the page. */

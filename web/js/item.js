@@ -8,7 +8,7 @@ const NEXT = {
   CANCELLED: ['PENDING'],
   SUCCESS: [],
 };
-const FINAL = [400, 413, 415, 422]; // what the server will say again of the same bytes
+const FINAL = [400, 415, 422]; // what the server will say again of the same bytes; a proxy's 413 may be mended
 
 /** Return a new row for `file`, whose `status` is still to be set; reading its size pins the file as it is now. Its
  * `id` is the Idempotency-Key too: one that is resumed has its own already. */
@@ -16,7 +16,7 @@ export function newItem(file, limits, id = newId()) {
   return {
     id,
     file,
-    print: `${file.size}/${file.lastModified}/${file.name}`,
+    print: printOf(file),
     name: file.name.normalize('NFC'),
     size: file.size,
     count: 1, // the files that the row stands for
@@ -32,6 +32,9 @@ export function newItem(file, limits, id = newId()) {
     run: null,
   };
 }
+
+/** Return what two files have in common that are taken for the same. */
+export const printOf = ({ size, lastModified, name }) => `${size}/${lastModified}/${name}`;
 
 /** Return the status that `item` begins with: one that is held back is given up until it is tried again. */
 export function firstStatus({ refusal, twin }) {
@@ -64,14 +67,22 @@ export const isActive = (item) => item.status === 'PENDING' || isUploading(item)
 
 /** Tell whether a row failed and can be tried again: not what was refused, by whomever, nor a file that is gone. */
 export function hasFailed({ status, refusal, error }) {
-  return status === 'FAILED' && !refusal && error.code !== 'changed' && !FINAL.includes(error.status);
+  return status === 'FAILED' && !refusal && error.code !== 'changed' && !isFinal(error);
 }
+
+const isFinal = ({ status, code }) => FINAL.includes(status) || code === 'too_large';
 
 /** Tell whether a row can be tried again. */
 export const canRetry = (item) => item.status === 'CANCELLED' || hasFailed(item);
 
-/** Tell whether nothing more can come of a row: stored, refused, or given up. */
+/** Tell whether a row waits for somebody to say that its file is to be uploaded anyway. */
+export const isHeld = ({ twin }) => twin !== undefined;
+
+/** Tell whether a row can be cleared away: stored, refused, given up, or held back. */
 export const isFinished = (item) => !isActive(item) && !hasFailed(item);
+
+/** Tell whether something can still come of a row. */
+export const isOpen = (item) => !isFinished(item) || isHeld(item);
 
 /** Return 128 random bits in hex; `crypto.randomUUID` is missing on plain http. */
 const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), twoDigits).join('');

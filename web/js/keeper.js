@@ -1,18 +1,20 @@
 // Keeps the queue's unfinished files in the browser while this page sends them, and lets them go once they are done.
 import { TIMING } from './config.js';
-import { isFinished } from './item.js';
+import { isHeld, isOpen } from './item.js';
 
 const AT_ONCE = 20; // written in one transaction: what is uploaded before its turn comes is never written
 const MOST = 2 * 1024 ** 3; // bytes that one page may fill the disk with
 
-/** Knows the files that are this page's to send. Emits `unkept`, once, when one of them will not outlive the page. */
+/** Knows the files that are this page's to send, and in `unkept` whether one of them will not outlive the page; emits
+ * `change` when that changes. It is so until no file is left. */
 export class Keeper extends EventTarget {
+  unkept = false;
   #user = null; // whose files they are
-  #mine = new Map(); // by id, their sizes
+  #mine = new Map(); // by id, their {size, held}
+  #going = new Set(); // ids of those that are let go, but lie in the browser still
   #todo = new Map(); // by id, the row to keep, or null to let it go
   #work = Promise.resolve();
   #timer = 0;
-  #told = false;
 
   /** `channel` must hear this page's own session, too. */
   constructor({ kept, queue, session, channel, timing = TIMING }) {
@@ -29,45 +31,52 @@ export class Keeper extends EventTarget {
     });
   }
 
-  /** The ids of the files that are this page's to send. */
+  /** The ids of the files that are this page's to send, or to let go. */
   get ids() {
-    return [...this.#mine.keys()];
+    return [...this.#mine.keys(), ...this.#going];
   }
 
-  /** Tell whether a file is this page's to send. */
+  /** Tell whether a file is this page's to send, or to let go. */
   has(id) {
-    return this.#mine.has(id);
+    return this.#mine.has(id) || this.#going.has(id);
   }
 
   /** Take over rows that are kept already. */
   adopt(rows) {
     this.#user = this.session.user.id;
-    for (const { id, file } of rows) this.#mine.set(id, file.size);
+    for (const { id, file, held } of rows) this.#mine.set(id, { size: file.size, held });
   }
 
   /** Let files go that need not be sent any more. */
   letGo(...ids) {
     for (const id of ids) {
-      if (this.#mine.delete(id)) this.#plan(id, null);
+      if (!this.#mine.delete(id)) continue;
+      this.#going.add(id);
+      this.#plan(id, null);
     }
+    this.#tell(this.unkept && this.#mine.size > 0);
   }
 
   /** Leave everything as it is kept, for its owner: somebody else takes over this page. */
   release() {
     this.#mine.clear();
+    this.#tell(false);
   }
 
   #heed(...items) {
     for (const item of items) {
-      if (isFinished(item)) this.letGo(item.id);
-      else if (!this.#mine.has(item.id) && this.session.user) this.#keep(item);
+      if (!isOpen(item)) this.letGo(item.id);
+      else if (this.#mine.get(item.id)?.held !== isHeld(item) && this.session.user) this.#keep(item);
     }
   }
 
-  #keep({ id, file, turn }) {
+  /** Keep a row, or that it is held back no longer. */
+  #keep(item) {
+    const { id, file, turn, size } = item;
+    const held = isHeld(item);
     this.#user = this.session.user.id;
-    this.#mine.set(id, file.size);
-    this.#plan(id, { id, file, turn, user: this.#user, added: Date.now() });
+    this.#mine.set(id, { size, held });
+    this.#plan(id, { id, file, turn, held, user: this.#user, added: Date.now() });
   }
 
   /** Note what is to be done; a file that gets through at once is not worth writing. */
@@ -85,26 +94,35 @@ export class Keeper extends EventTarget {
     while (this.#todo.size) {
       const batch = [...this.#todo].slice(0, AT_ONCE);
       for (const [id] of batch) this.#todo.delete(id);
-      await this.kept.drop(batch.filter(([, row]) => !row).map(([id]) => id));
+      await this.#drop(batch.filter(([, row]) => !row).map(([id]) => id));
       await this.#store(batch.map(([, row]) => row).filter(Boolean));
     }
+  }
+
+  async #drop(ids) {
+    await this.kept.drop(ids);
+    for (const id of ids) this.#going.delete(id);
   }
 
   async #store(rows) {
     const fit = this.#size() > MOST ? [] : rows;
     const safe = fit.length ? await this.kept.keep(fit) : [];
-    if (safe.length === rows.length || this.#told) return;
-    this.#told = true;
-    this.dispatchEvent(new Event('unkept'));
+    if (rows.some(({ id }) => this.#mine.has(id) && !safe.includes(id))) this.#tell(true);
+  }
+
+  #tell(unkept) {
+    if (unkept === this.unkept) return;
+    this.unkept = unkept;
+    this.dispatchEvent(new Event('change'));
   }
 
   #size() {
-    return [...this.#mine.values()].reduce((total, size) => total + size, 0);
+    return [...this.#mine.values()].reduce((total, { size }) => total + size, 0);
   }
 
   /** Let everything go that is kept for `user`, who has signed out; files that wait here are kept again after a sign-in. */
   #empty(user) {
-    if (user === this.#user) this.#mine.clear();
+    if (user === this.#user) this.release();
     for (const [id, row] of this.#todo) {
       if (row?.user === user) this.#todo.delete(id);
     }

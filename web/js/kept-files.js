@@ -4,7 +4,7 @@ const DATABASE = 'unfinished-uploads';
 const STORE = 'files';
 const LIFETIME = 7 * 24 * 3_600_000; // milliseconds: whoever does not come back in a week does not want them
 
-/** Keeps rows `{id, user, file, added, turn}`, each for one user. Never rejects: a browser that keeps nothing (a private
+/** Keeps rows `{id, user, file, added, turn, held}`, each for one user. Never rejects: a browser that keeps nothing (a private
  * window, a full disk) just keeps fewer rows than it is given. */
 export class KeptFiles {
   #opening = null;

@@ -10,11 +10,14 @@ const WORKERS = 3; // uploads in flight at once
 const AT_ONCE = 50; // files looked into before the page draws breath: each is opened
 const NONE = { namesake: () => undefined, sameContent: () => undefined };
 
-/** Knows `items` by id. Emits `add` {items, duplicates}, `change` {item}, `remove` {ids}, `stored` {file}, and
- * `unsure` when a cancelled upload may have arrived. `documents` tells what is stored already. All tools can be fakes. */
+/** Knows `items` by id, and how many files are `coming`: they are looked into. Emits `coming`, `add` {items, duplicates},
+ * `change` {item}, `remove` {ids}, `stored` {file}, and `unsure` when a cancelled upload may have arrived. `documents`
+ * tells what is stored already. All tools can be fakes. */
 export class UploadQueue extends EventTarget {
   items = new Map();
+  coming = 0;
   #turn = 0;
+  #epoch = 0; // whose queue it is: what came in an older epoch is dropped
   #adding = Promise.resolve();
 
   constructor({ send, session, network, limits, documents = NONE, timing = TIMING }) {
@@ -24,12 +27,13 @@ export class UploadQueue extends EventTarget {
     for (const store of [session, network]) store.addEventListener('change', () => this.#pump());
   }
 
-  /** Add files in their order: `[{file, from, refusal, id}]`, or a promise of it, with the `id` of one that is resumed.
-   * Those that cannot be sent become rows that say why, those of one folder, `from`, share a row; one that seems to be
-   * stored already is held back until it is tried again. */
+  /** Add files in their order: `[{file, from, refusal, id, held}]`, or a promise of it. Those that cannot be sent become
+   * rows that say why, those of one folder, `from`, share a row; one that seems to be stored already is held back until
+   * it is tried again. One that is resumed has its `id`, and may be held back only if it was `held`. */
   add(candidates) {
-    const { user } = this.tools.session;
-    this.#adding = this.#adding.then(async () => this.#add(await candidates, user)).catch(reportError);
+    const epoch = this.#epoch;
+    this.#adding = this.#adding.then(async () => this.#add(await candidates, epoch)).catch(reportError);
+    this.#count(candidates, this.#adding);
     return this.#adding;
   }
 
@@ -64,6 +68,7 @@ export class UploadQueue extends EventTarget {
 
   /** Forget everything: another account has signed in, or nobody has. */
   clear() {
+    this.#epoch += 1;
     this.#stop('CANCELLED', ...this.all(isActive));
     this.remove(...this.all());
   }
@@ -73,29 +78,45 @@ export class UploadQueue extends EventTarget {
     return [...this.items.values()].filter(holds);
   }
 
-  async #add(candidates, user) {
-    const { session, limits, documents } = this.tools;
-    const seen = new Set(this.all(isActive).map((item) => item.print));
+  /** Count `candidates` as coming until they are `added`; a folder is one until it is read. */
+  #count(candidates, added) {
+    let counted = 0;
+    const count = (now) => {
+      this.coming += now - counted;
+      counted = now;
+      this.#emit('coming');
+    };
+    count(1);
+    Promise.resolve(candidates).then(
+      ({ length }) => count(length),
+      () => {},
+    );
+    added.then(() => count(0));
+  }
+
+  async #add(candidates, epoch) {
+    const { limits, documents } = this.tools;
+    const seen = new Set(this.all(isActive).map((item) => item.print)); // not these: folders may hold two alike
     const items = [];
     const duplicates = [];
-    const check = async ({ file, from, refusal, id }) => {
+    const check = async ({ file, from, refusal, id, held = !id }) => {
+      if (this.items.has(id)) return;
       const item = Object.assign(newItem(file, limits, id), { from });
       if (seen.has(item.print)) {
         duplicates.push(file.name);
         return;
       }
-      seen.add(item.print);
       items.push(item);
       item.turn = ++this.#turn;
       item.refusal = refusal ?? (await validate(file, limits));
-      if (!item.refusal && !id) item.twin = documents.namesake(item); // what is resumed may be its own twin
+      if (!item.refusal && held) item.twin = documents.namesake(item); // what was on its way may be its own twin
       item.status = firstStatus(item);
     };
     for (let at = 0; at < candidates.length; at += AT_ONCE) {
       await Promise.all(candidates.slice(at, at + AT_ONCE).map(check));
       await pause(0);
     }
-    if (session.user?.id !== user?.id) return;
+    if (epoch !== this.#epoch) return;
     const shown = foldRefused(items, limits);
     for (const item of shown) this.items.set(item.id, item);
     this.#emit('add', { items: shown, duplicates });

@@ -1,9 +1,15 @@
 // Why a file is refused or an upload fails: one sentence for each reason.
-import { FOLDER } from './config.js';
+import { FOLDER, MINUTES_FROM } from './config.js';
 import { bytes } from './format.js';
-import { either, locale, say } from './words.js';
+import { either, say } from './words.js';
 
-const ENGLISH = locale.toLowerCase().startsWith('en'); // the server's sentences are
+// One code, `unsupported_type`, has many reasons: these are told apart by what the server's sentence says.
+const CONTENT = {
+  'found malware in it': 'failed_malware',
+  'it contains macros': 'failed_macros',
+  'it is encrypted': 'failed_encrypted',
+  'the archive is damaged': 'failed_damaged',
+};
 
 /** Return the accepted types as people say them: "PDF, DOCX or TXT". */
 export function typesText({ types }) {
@@ -20,6 +26,7 @@ export function refusalText(code, limits, size = 0) {
 
 /** Return why a request failed; `error` may be any that one raises, `name` the file's. */
 export function failureText(error, limits, name = '') {
+  if (error.status === 429) return throttledText(error);
   const reason = failure(error, limits, name);
   const passing = error.status >= 500 && error.status !== 507;
   return passing ? say('try_again_hint', { reason }) : reason;
@@ -34,13 +41,29 @@ function failure({ status, code, told }, limits, name) {
   if (code === 'changed') return refusalText('changed', limits);
   if (code === 'stall') return say('failed_stall');
   if (status === undefined) return say('failed_network');
-  if (status === 413) return say('failed_limit', { limit: bytes(limits.maxFileBytes) });
+  if (code === 'too_large') return say('failed_limit', { limit: bytes(limits.maxFileBytes) });
+  if (status === 413) return say('failed_on_the_way');
   if (status === 429) return say('failed_throttled');
   if (code === 'quota_exceeded') return say('failed_full');
   if (code === 'insufficient_storage') return say('failed_disk');
   if (status >= 500 && status !== 507) return say('failed_server');
-  if (code === 'unsupported_type' && !(told && ENGLISH)) return say('failed_content');
+  if (code === 'unsupported_type') return say(contentKey(told));
   return told ? withoutName(told, name) : say('failed_request');
+}
+
+function throttledText({ retryAfter }) {
+  if (!retryAfter) return say('throttled_unknown');
+  if (retryAfter < MINUTES_FROM) return say('throttled', { count: retryAfter });
+  return say('throttled_minutes', { count: Math.ceil(retryAfter / 60) });
+}
+
+/** What the file's own name says is no reason. */
+function contentKey(told) {
+  const sentence = told.replace(/“.*”/, '');
+  for (const [words, key] of Object.entries(CONTENT)) {
+    if (sentence.includes(words)) return key;
+  }
+  return 'failed_content';
 }
 
 /** The server's sentence names the file, as one of several may be the one refused; here the row names it. */

@@ -1,4 +1,7 @@
 // What can be known of a file before it is sent. Never stricter than the server, whose verdict counts.
+import { within } from './clock.js';
+import { TIMING } from './config.js';
+
 const SNIFF = {
   '.pdf': (head) => head.includes('%PDF-'),
   '.docx': (head) => head.startsWith('PK\x03\x04'),
@@ -24,10 +27,10 @@ export async function validate(file, limits) {
   return fits ? '' : 'content';
 }
 
-/** Return the file's first bytes as a string of one letter a byte, or null when it cannot be read. */
+/** Return the file's first bytes as a string of one letter a byte, or null when it cannot be read, or not in time. */
 async function beginning(file) {
   try {
-    const bytes = await file.slice(0, 1024).arrayBuffer();
+    const bytes = await within(TIMING.reading, file.slice(0, 1024).arrayBuffer());
     return String.fromCharCode(...new Uint8Array(bytes));
   } catch {
     return null;

@@ -1,5 +1,6 @@
 // The files of folders, dropped or chosen: their names only, hidden ones left out, and no more than can be watched.
-import { FOLDER } from '../config.js';
+import { within } from '../clock.js';
+import { FOLDER, TIMING } from '../config.js';
 
 const HIDDEN = /^(\.|~\$|thumbs\.db$|desktop\.ini$)/i; // made by the system or an open program, not by people
 
@@ -51,7 +52,7 @@ async function collect(folder, found, depth = 1) {
   for (const entry of await list(folder)) {
     if (isHidden(entry.name)) continue;
     if (entry.isDirectory) await collect(entry, found, depth + 1);
-    else found.push(await open(entry));
+    else found.push(await within(TIMING.reading, open(entry)));
     if (found.length > FOLDER.count) throw new TooMuch();
   }
 }
@@ -61,7 +62,8 @@ async function list(folder) {
   const reader = folder.createReader();
   const entries = [];
   for (;;) {
-    const batch = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    const next = new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    const batch = await within(TIMING.reading, next);
     if (!batch.length) return entries;
     entries.push(...batch);
     if (entries.length > FOLDER.count) throw new TooMuch();

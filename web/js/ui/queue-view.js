@@ -87,14 +87,14 @@ function patchHead(queue) {
   $('queue-summary').textContent = summary(items);
 }
 
-/** Files that were refused never left: they are counted apart. */
+/** Files that were refused never left: they are counted apart, and those that are held back not at all. */
 function summary(items) {
-  const sent = items.filter((item) => !item.refusal);
+  const sent = items.filter((item) => !item.refusal && !item.twin);
   const having = (status) => sent.filter((item) => item.status === status).length;
   const failed = having('FAILED');
-  const refused = items.length - sent.length;
+  const refused = items.filter((item) => item.refusal).length;
   const values = { done: having('SUCCESS'), failed, refused, count: sent.length };
-  if (!sent.length) return say('summary_none', values);
+  if (!sent.length) return refused ? say('summary_none', values) : '';
   if (failed && refused) return say('summary_both', values);
   if (refused) return say('summary_refused', values);
   return say(failed ? 'summary_failed' : 'summary', values);

@@ -1,4 +1,5 @@
 // The sign-in form: one, on its page at first and in a dialog when a session ends.
+import { MINUTES_FROM } from '../config.js';
 import { say } from '../words.js';
 import { $ } from './dom.js';
 
@@ -17,6 +18,13 @@ export function mountSignIn(session, loaded) {
   });
 }
 
+/** Let nothing be left of what was typed and what was said of it. */
+export function emptySignIn() {
+  complain('');
+  $('sign-in').reset();
+  reveal(false);
+}
+
 async function submit(session, loaded) {
   const fields = [$('email'), $('password')];
   const empty = fields.filter((field) => !field.value.trim());
@@ -27,9 +35,7 @@ async function submit(session, loaded) {
   try {
     await session.signIn($('email').value.trim(), $('password').value);
     await loaded;
-    complain('');
-    $('sign-in').reset();
-    reveal(false);
+    emptySignIn();
   } catch (error) {
     const wrong = error.code === 'invalid_credentials' ? [$('password'), $('email')] : [];
     complain(reasonOf(error), ...wrong);
@@ -39,9 +45,14 @@ async function submit(session, loaded) {
 function reasonOf({ code, told, retryAfter }) {
   if (code === 'invalid_credentials') return say('sign_in_wrong');
   if (code === 'no_cookie') return say('sign_in_no_cookie');
-  if (code === 'too_many_requests' && retryAfter) return say('sign_in_throttled', { count: retryAfter });
-  if (code === 'too_many_requests') return say('sign_in_throttled_unknown');
+  if (code === 'too_many_requests') return throttledText(retryAfter);
   return told || say('unreachable_now');
+}
+
+function throttledText(seconds) {
+  if (!seconds) return say('sign_in_throttled_unknown');
+  if (seconds < MINUTES_FROM) return say('sign_in_throttled', { count: seconds });
+  return say('sign_in_throttled_minutes', { count: Math.ceil(seconds / 60) });
 }
 
 /** Show what is wrong, mark the fields it is about, and put the focus on the first of them. */

@@ -8,15 +8,15 @@ const NAMED = 3; // the others are only counted
 
 /** Offer what `unfinished` has until it is resumed or discarded, and say so when `keeper` cannot keep what is added. */
 export function mountUnfinished(unfinished, keeper) {
-  keeper.addEventListener('unkept', () => {
-    $('unkept').hidden = false;
-    announce(say('unkept'), { alert: true });
+  keeper.addEventListener('change', () => {
+    $('unkept').hidden = !keeper.unkept;
+    if (keeper.unkept) announce(say('unkept'), { alert: true });
   });
   unfinished.addEventListener('change', () => {
     if (unfinished.rows.length) show(unfinished.rows);
     else hide();
   });
-  $('resume').addEventListener('click', () => unfinished.resume());
+  $('resume').addEventListener('click', () => resume(unfinished));
   $('discard').addEventListener('click', () => discard(unfinished));
 }
 
@@ -34,9 +34,16 @@ function hide() {
   const focused = $('unfinished').contains(document.activeElement);
   $('unfinished').hidden = true;
   $('unfinished-text').textContent = '';
+  $('unfinished-names').replaceChildren();
   if (!focused) return;
   const next = $('queue-h').checkVisibility() ? $('queue-h') : $('choose');
   next.focus();
+}
+
+/** Resume what is on offer; the focus that the offer has handed on follows the files as soon as they have rows. */
+async function resume(unfinished) {
+  await unfinished.resume();
+  if (document.activeElement === $('choose') && $('queue-h').checkVisibility()) $('queue-h').focus();
 }
 
 async function discard(unfinished) {
@@ -44,8 +51,8 @@ async function discard(unfinished) {
   const title = [say('discard_question', { count })];
   const sure = await ask({ title, text: say('discard_warning', { count }), yes: say('discard') });
   if (!sure) return;
-  await unfinished.discard();
-  announce(say('discarded', { count }), { seen: true });
+  const discarded = await unfinished.discard(); // some may have been resumed meanwhile
+  if (discarded) announce(say('discarded', { count: discarded }), { seen: true });
 }
 
 /** Return the names of the first rows and the number of the others, as a list is written in the page's language. */

@@ -2,6 +2,7 @@
 import { say } from '../words.js';
 import { announce } from './announcer.js';
 import { $, ask } from './dom.js';
+import { emptySignIn } from './signin.js';
 
 /** Show what `session`, `network` and `context.app`, once it is loaded, say; nothing if `isLost` tells that it cannot
  * be. Return how to `show` all of it anew, and `setTitle`, which decorates the title by a function of the name in it. */
@@ -29,7 +30,7 @@ export function mountViews(context) {
     if (!inPlace() || dialog.open) return;
     $('confirm').close('');
     $('again-text').textContent = why();
-    $('again-form').append($('sign-in'));
+    moveSignIn('again-form');
     $('email').value = session.user.email;
     dialog.showModal();
     $('password').focus();
@@ -73,7 +74,7 @@ export function mountViews(context) {
   function show() {
     const next = nextView();
     if (!inPlace()) dialog.close();
-    if (next === 'sign-in-view' && view !== next) $('sign-in-card').append($('sign-in'));
+    if (next === 'sign-in-view' && view !== next) moveSignIn('sign-in-card');
     for (const id of ['sign-in-view', 'app-view']) $(id).hidden = id !== next;
     $('account').hidden = !session.user;
     $('who').textContent = session.user?.email ?? '';
@@ -94,6 +95,8 @@ export function mountViews(context) {
   });
   session.addEventListener('needed', askAgain);
   network.addEventListener('change', show);
+  for (const type of ['online', 'offline']) addEventListener(type, banner); // it tells which of the two it is
+  dialog.addEventListener('close', emptySignIn);
   $('banner-action').addEventListener('click', () => (network.up ? askAgain() : tryNow()));
   $('sign-out').addEventListener('click', () => signOut(context));
   return { show, setTitle };
@@ -102,6 +105,13 @@ export function mountViews(context) {
 const countWaiting = ({ app }) => app?.waiting() ?? 0;
 const isBusy = (button) => button.ariaBusy === 'true';
 
+/** The form is in one place at a time; what is typed in one is not for the other. */
+function moveSignIn(place) {
+  if ($(place).contains($('sign-in'))) return;
+  $(place).append($('sign-in'));
+  emptySignIn();
+}
+
 /** A new view has the focus on its heading; at the start only the sign-in page takes it, for its first field. */
 function focusOn(view, atStart) {
   if (!atStart) $(view).querySelector('h1').focus();
@@ -109,9 +119,11 @@ function focusOn(view, atStart) {
 }
 
 async function signOut(context) {
+  if (isBusy($('sign-out'))) return;
   const waiting = countWaiting(context);
   const text = say('sign_out_loses', { count: waiting });
   if (waiting && !(await ask({ title: [say('sign_out_question')], text, yes: say('sign_out') }))) return;
-  context.app?.giveUp();
+  $('sign-out').ariaBusy = 'true';
   await context.session.signOut().catch(() => announce(say('still_signed_in'), { alert: true, seen: true }));
+  $('sign-out').ariaBusy = 'false';
 }
