@@ -1,5 +1,6 @@
 """Several documents as one ZIP: what is in it, under which names, and who gets none."""
 
+import hashlib
 import re
 import subprocess
 import zipfile
@@ -14,7 +15,7 @@ from sqlalchemy import event
 from tests.support.bodies import PDF, multipart, part
 from tests.support.engines import needed
 from tests.support.people import Person
-from tests.support.stack import storage_of
+from tests.support.stack import rows, storage_of
 from tests.support.traces import open_files
 from tests.test_audit import of, trail
 from uploadsvc.errors import BrokenOff
@@ -204,18 +205,19 @@ def test_an_answer_that_is_not_read_leaves_nothing_open(alice: Person, ids: list
         assert open_files() == []
 
 
+def path_of(alice: Person, id_: str) -> str:
+    [(path,)] = rows(alice.app, "SELECT path FROM documents WHERE public_id = :id", id=id_)
+    return str(path)
+
+
 def vanish(alice: Person, id_: str) -> None:
-    with alice.app.app_context():
-        path = db.session.execute(db.text("SELECT path FROM documents WHERE public_id = :id"), {"id": id_}).scalar_one()
-    storage_of(alice.app).delete(path)
+    storage_of(alice.app).delete(path_of(alice, id_))
 
 
 def rewrite(content: bytes) -> Callable[[Person, str], None]:
     def change(alice: Person, id_: str) -> None:
-        with alice.app.app_context():
-            found = db.text("SELECT path FROM documents WHERE public_id = :id")
-            path = db.session.execute(found, {"id": id_}).scalar_one()
-        (alice.app.config["UPLOADS_DIR"] / path).write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        storage_of(alice.app).put_back(BytesIO(content), path_of(alice, id_), len(content), digest)
 
     return change
 

@@ -48,6 +48,7 @@ LEFT_OUT = {
     "test_service.py::test_a_failed_statement_is_logged_without_its_values": "test_postgres.py has its like",
     "test_service.py::test_a_disk_that_refuses_is_told_to_the_operator": "the folder's own",
     "test_documents.py::test_a_document_whose_bytes_are_gone_can_be_deleted": "the folder's own",
+    "test_archive.py::test_one_file_is_open_at_a_time": "the folder's own",
     "test_documents.py::test_bytes_that_go_between_the_row_and_the_file_are_404": "the folder's own",
     "test_documents.py::test_the_server_sends_the_file_itself_while_a_slow_reader_reads": "the folder's own",
     "test_documents.py::test_the_view_hands_the_file_to_the_servers_own_sender": "the folder's own",
