@@ -116,6 +116,7 @@ def _begun(chunks: Iterator[bytes], ids: list[str]) -> Iterator[bytes]:
         return chain([next(chunks)], chunks)
     except BrokenOff as broken:
         documents_or_404(ids)  # deleted since they were found?
-        if isinstance(broken.__cause__, ApiError):
-            raise broken.__cause__ from None
-        raise StorageFailed("The server could not read one of the documents.") from broken.__cause__
+        fault = broken.__cause__
+        if isinstance(fault, ApiError):
+            raise fault from fault.__cause__
+        raise StorageFailed("The server could not read one of the documents.") from fault

@@ -9,7 +9,7 @@ from flask import current_app, g
 from ..credentials import digest, seal, unseal
 from ..errors import BadRequest, Forbidden, InsufficientScope
 from ..extensions import db
-from ..models import ORDERS, Document, Order, Place, fold
+from ..models import ORDERS, Document, Order, Place, fold, lists
 from ..principal import Scope
 from .reach import document_or_404
 
@@ -44,17 +44,17 @@ class Wanted(NamedTuple):
     def all(self, few: bool = True) -> Any:
         """Return the query of everything in it; `few` tells that a search finds no more than some pages."""
         me = g.principal.user_id
-        query = Document.everyones(me) if self.everyones else Document.owned(me)
+        query = lists.everyones(me) if self.everyones else Document.owned(me)
         if not self.search:
             return query
-        return query.where(Document.matching(self.search, None if self.everyones else me, few))
+        return query.where(lists.matching(self.search, None if self.everyones else me, few))
 
     def totals(self) -> tuple[int, int]:
         """Return the number of its documents and of their bytes; without a search accounts are counted to have them."""
         if self.search:
-            return Document.totals(self.all())
+            return lists.totals(self.all())
         if self.everyones:
-            return Document.everyones_totals(g.principal.user_id)
+            return lists.everyones_totals(g.principal.user_id)
         return g.principal.account.document_count, g.principal.account.used_bytes
 
     def cursor(self, document: Document) -> str:

@@ -8,7 +8,7 @@ from flask import g
 from ..credentials import is_id
 from ..errors import NotFound
 from ..extensions import db
-from ..models import Document
+from ..models import Document, lists
 
 NO_DOCUMENT = "There is no such document."
 
@@ -16,7 +16,7 @@ NO_DOCUMENT = "There is no such document."
 def in_reach() -> Any:
     """Return the query of what there is for the asker; whose it is stands in its WHERE clause."""
     me = g.principal.user_id
-    return Document.everyones(me) if g.principal.collects else Document.owned(me)
+    return lists.everyones(me) if g.principal.collects else Document.owned(me)
 
 
 def document_or_404(public_id: str) -> Document:

@@ -3,11 +3,11 @@
 Times are naive UTC: SQLite keeps no zone, and one convention on every engine beats two.
 """
 
-from . import registration
+from . import lists, registration
 from .accounts import PARENT_GRACE, REFRESH_LIFE, SESSION_LIFE, Account, Session, User
 from .clock import now, rfc3339
 from .documents import KEPT, Document, Row
-from .orders import ORDERS, Order, Place
+from .lists import ORDERS, Order, Place
 from .search import fold, search_key
 from .tokens import SCOPES, ApiToken
 
@@ -27,6 +27,7 @@ __all__ = [
     "Session",
     "User",
     "fold",
+    "lists",
     "now",
     "registration",
     "rfc3339",

@@ -17,14 +17,12 @@ from sqlalchemy import (
     and_,
     cast,
     delete,
-    exists,
     func,
-    or_,
     select,
     text,
     update,
 )
-from sqlalchemy.orm import Mapped, Session, aliased, joinedload, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from ..credentials import new_id
 from ..extensions import connection, db
@@ -87,38 +85,6 @@ class Document(db.Model):  # type: ignore[name-defined]
     def owned(cls, user_id: int) -> Any:
         """Return the query of everything that belongs to `user_id`."""
         return select(cls).where(cls.user_id == user_id, KEPT)
-
-    @classmethod
-    def everyones(cls, collector_id: int) -> Any:
-        """Return the query of everybody's documents, with their owners; of one who is no collector, of one's own."""
-        in_reach = or_(cls.user_id == collector_id, _collects(collector_id))
-        return select(cls).where(in_reach, KEPT).options(joinedload(cls.owner))
-
-    @classmethod
-    def matching(cls, search: str, user_id: int | None, few: bool) -> Any:
-        """Return the condition that folded text is part of what is searched, of one account's documents or of all.
-
-        Where `few` match an index is read over for them first, else the list, whose page is full soon.
-        """
-        if not few:
-            return cls.search_key.contains(search, autoescape=True)
-        row = aliased(cls)
-        theirs = (row.user_id == user_id,) if user_id is not None else ()
-        return cls.id.in_(select(row.id).where(row.search_key.contains(search, autoescape=True), *theirs))
-
-    @classmethod
-    def totals(cls, query: Any) -> tuple[int, int]:
-        """Return how many documents a query of them finds, and how many bytes they have."""
-        count, size = db.session.execute(query.with_only_columns(func.count(), func.sum(cls.size))).one()
-        return count, int(size or 0)
-
-    @staticmethod
-    def everyones_totals(collector_id: int) -> tuple[int, int]:
-        """Return the totals of `everyones`, which accounts are counted to keep."""
-        counts = select(func.sum(User.document_count), func.sum(User.used_bytes))
-        in_reach = or_(User.id == collector_id, _collects(collector_id))
-        count, size = db.session.execute(counts.where(in_reach)).one()
-        return int(count or 0), int(size or 0)
 
     @classmethod
     def in_order(cls, session: Session, *conditions: Any) -> Iterator["Document"]:
@@ -214,11 +180,6 @@ class Document(db.Model):  # type: ignore[name-defined]
             "uploadedAt": rfc3339(self.uploaded_at),
             "via": self.token and {"token": self.token.name},
         }
-
-
-def _collects(user_id: int) -> Any:
-    """Return the condition that an account may see what others keep."""
-    return exists().where(User.id == user_id, User.is_collector, User.is_active)
 
 
 _NUMBER = func.count(Document.id)
