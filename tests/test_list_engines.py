@@ -55,6 +55,13 @@ def test_every_order_is_read_from_its_index(sort: str, index: str, alice: Person
         assert ("AND" in plan[0]) == bool(query) and not [step for step in plan if "TEMP" in step]
 
 
+def test_everybodys_newest_are_read_in_their_order(alice: Person, carol: Person) -> None:
+    """Issue 11, 3: the first page of a collector's list is not sorted out of everything."""
+    keep(alice, *[f"{n}.txt" for n in range(5)])
+    plan = plans(carol.app, carol, "/api/documents?limit=2&all=1", "EXPLAIN QUERY PLAN")
+    assert "SCAN documents" in plan and not [step for step in plan if "TEMP" in step]
+
+
 @pytest.mark.parametrize(("sort", "index"), ORDERS)
 def test_postgresql_reads_every_order_from_its_index(
     sort: str, index: str, database_url: str, make_app: Callable[..., Flask]
