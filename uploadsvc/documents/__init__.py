@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from itertools import chain
 
 from flask import Blueprint, Response, current_app, g, jsonify, request
-from flask.blueprints import BlueprintSetupState
-from werkzeug.routing import BaseConverter
 
 from .. import audit
 from ..errors import ApiError, BadRequest, BrokenOff, NotFound, StorageFailed
 from ..models import Document, now
 from ..principal import Scope, requires
 from . import archive, listing, sending
+from .addresses import tell_apart
 from .reach import NO_DOCUMENT, document_or_404, documents_or_404, of_others, told
 from .sending import DOWNLOAD_HEADERS, disposition
 
@@ -23,17 +22,7 @@ log = logging.getLogger("uploadsvc.documents")
 
 _MAX_ARCHIVE = 500  # documents
 
-
-class DocumentId(BaseConverter):
-    """What may be an id: anything but the name of another address, whose methods are not a document's."""
-
-    regex = r"(?!zip\Z)[^/]+"
-    part_isolating = True
-
-
-@bp.record_once
-def _know_ids(state: BlueprintSetupState) -> None:
-    state.app.url_map.converters["document"] = DocumentId
+bp.record_once(tell_apart)
 
 
 @bp.get("")
@@ -67,7 +56,7 @@ def zip_() -> Response:
     return response
 
 
-@bp.get("/<document:document_id>")
+@bp.get("/<document_id>")
 @requires(Scope.FULL)
 def show(document_id: str) -> Response:
     """Show one document's record."""
@@ -76,7 +65,7 @@ def show(document_id: str) -> Response:
     return jsonify(ok=True, document=document.as_document(g.principal.collects))
 
 
-@bp.get("/<document:document_id>/content")
+@bp.get("/<document_id>/content")
 @requires(Scope.FULL)
 def content(document_id: str) -> Response:
     """Send the bytes, or the client to the store that has them."""
@@ -89,7 +78,7 @@ def content(document_id: str) -> Response:
     return response
 
 
-@bp.delete("/<document:document_id>")
+@bp.delete("/<document_id>")
 @requires(Scope.FULL)
 def delete(document_id: str) -> Response:
     """Delete the row, then the bytes: a crash between the two leaves garbage, never a row without its bytes."""
