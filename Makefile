@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock"
+# A test of the page or of a server waits more than it computes: one process more than there are processors.
+TESTERS := -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes
 
 .PHONY: run dev venv test check bench bench-scaled lock clean
@@ -16,9 +18,9 @@ dev: $(VENV)/.run
 venv: $(VENV)/.test
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not alone" -n auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not alone" $(TESTERS)
 	$(BIN)/python -m pytest -m alone
-	$(BIN)/python -m pytest -m "not alone" -n auto --dist loadfile --no-loadscope-reorder --scaled
+	$(BIN)/python -m pytest -m "not alone" $(TESTERS) --scaled
 
 bench: $(VENV)/.run
 	$(BIN)/python bench/run.py

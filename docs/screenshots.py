@@ -220,7 +220,7 @@ class Album:
         page.evaluate("document.activeElement.blur()")
         self.take("folded")
         tell(page, fold=600_000)
-        page.get_by_role("button", name="Clear what is uploaded").click()
+        page.get_by_role("button", name="Clear uploaded files from the list").click()
 
     def unfinished(self, folder: Path) -> None:
         page = self.page

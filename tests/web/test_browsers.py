@@ -115,6 +115,12 @@ def shelf_holds(tab: Browser, count: int) -> None:
     assert eventually(lambda: tab.evaluate(SHELF) == count, 20), tab.evaluate(SHELF)
 
 
+def test_the_page_starts_every_time(tab: Browser, origin: str) -> None:
+    """WebKitGTK spun for ever in about one load of fifty, while a module that awaited another was also a script."""
+    for _visit in range(20):
+        visit(tab, origin)
+
+
 def test_one_signs_in_by_the_keyboard(tab: Browser, person: Account) -> None:
     """A wrong password is told, the e-mail is kept, and the right one opens the page."""
     tab_to(tab, "email")

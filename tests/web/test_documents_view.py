@@ -109,7 +109,8 @@ def test_a_problem_stays_beside_the_facts_until_it_is_mended(signed_in: Page, al
     allow(f"{REFUSED} 500")
     choose(signed_in, pdf("a.pdf"))
     here = shelf(signed_in)
-    facts = here.locator(".meta").inner_text()
+    expect(here.locator(".meta")).to_contain_text("today")
+    facts = here.locator(".meta").text_content() or ""
     signed_in.route("**/api/documents/*", lambda route: route.fulfill(status=500, json={"ok": False}))
     for mend in ("Refresh", "Delete a.pdf"):
         signed_in.get_by_role("button", name="Delete a.pdf").click()

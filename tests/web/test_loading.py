@@ -103,7 +103,7 @@ def imported(path: Path, seen: set[Path]) -> set[Path]:
 
 
 def test_every_module_is_fetched_ahead() -> None:
-    """All that main.js imports, before what app.js does; of the languages only the reader's is loaded."""
+    """All that main.js imports, before what app.js does."""
     ahead = re.findall(r'<link rel="modulepreload" href="([^"]+)"', HTML)
     assert sorted(ahead) == sorted(
         str(path.relative_to(WEB)) for path in imported(WEB / "js/main.js", set()) | imported(WEB / "js/app.js", set())
