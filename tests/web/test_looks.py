@@ -80,8 +80,9 @@ def test_the_zone_is_one_line_once_there_is_something(signed_in: Page) -> None:
     expect_status(signed_in, "a.pdf", "UPLOADING")
     assert box(zone)["height"] <= 72 < large
     assert box(words)["x"] > box(button)["x"] + box(button)["width"]
-    signed_in.unroute(UPLOAD)
     signed_in.get_by_role("button", name="Cancel upload of a.pdf").click()
+    expect_status(signed_in, "a.pdf", "CANCELLED")
+    signed_in.unroute(UPLOAD)  # what it holds back goes on: nothing may be left of it
     choose(signed_in, pdf("b.pdf"))
     expect(shelf(signed_in)).to_have_count(1)
     signed_in.get_by_role("button", name="Clear finished").click()
