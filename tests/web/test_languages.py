@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.bodies import FILES
+from tests.support.engines import ROOT
 from tests.web.steps import (
     REFUSED,
     Account,
@@ -22,8 +23,14 @@ from tests.web.steps import (
 )
 from tests.web.test_accessibility import check
 
-WORDS = """async (language) => {
-    const { default: words } = await import(`/js/words/${language}.js`);
+PARTS = sorted(path.stem for path in (ROOT / "web" / "js" / "words").glob("*.js") if path.stem not in ("de", "en"))
+WORDS = """async ([language, parts]) => {
+    const words = { ...(await import(`/js/words/${language}.js`)).default };
+    for (const part of parts) {
+        const { default: sentences } = await import(`/js/words/${part}.js`);
+        for (const key in sentences[language]) if (key in words) throw new Error(`twice: ${key}`);
+        Object.assign(words, sentences[language]);
+    }
     return [words, new Intl.PluralRules(language).resolvedOptions().pluralCategories];
 }"""
 SEEN = """() => {
@@ -50,7 +57,7 @@ def reader(browser: Browser, given: dict[str, Any], origin: str, *languages: str
 
 
 def words_of(page: Page, language: str) -> tuple[dict[str, Any], list[str]]:
-    words, categories = page.evaluate(WORDS, language)
+    words, categories = page.evaluate(WORDS, [language, PARTS])
     return words, categories
 
 

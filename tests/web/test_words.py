@@ -11,6 +11,7 @@ from tests.web.steps import Watch
 from tests.web.test_languages import words_of
 
 WEB = ROOT / "web"
+HTML = sorted(WEB.glob("*.html"))
 MODULES = [path for path in sorted((WEB / "js").rglob("*.js")) if path.parent.name != "words"]
 # Keys that are put together or looked up: who says them, and which they are.
 DYNAMIC = {
@@ -78,9 +79,9 @@ def test_the_plural_is_the_languages_own(page: Page, watch: Watch) -> None:
     page.goto("/")
     expect(page.locator("html")).to_have_attribute("lang", "pl")
     said = """async () => {
-        const { default: words } = await import('/js/words/en.js');
-        const { say } = await import('/js/words.js');
-        words.fake = { one: '{count} plik', few: '{count} pliki', many: '{count} plików', other: '{count} pliku' };
+        const { learn, say } = await import('/js/words.js');
+        const fake = { one: '{count} plik', few: '{count} pliki', many: '{count} plików', other: '{count} pliku' };
+        learn({ pl: { fake } });
         return [0, 1, 3, 5, 12, 22, 1.5].map((count) => say('fake', { count }));
     }"""
     expected = ["0 plików", "1 plik", "3 pliki", "5 plików", "12 plików", "22 pliki", "1,5 pliku"]
@@ -111,7 +112,7 @@ def test_every_sentence_is_there_and_is_said(page: Page, watch: Watch) -> None:
     """What modules and HTML name exists in the words, and no word is there that nobody says."""
     page.goto("/")
     known = set(words_of(page, "en")[0]) - {"direction"}
-    source, html = "\n".join(code(path) for path in MODULES), (WEB / "index.html").read_text()
+    source, html = "\n".join(code(path) for path in MODULES), "".join(path.read_text() for path in HTML)
     asked = {key for call in re.findall(r"\b(?:say|phrase)\(([^,)]*(?:\([^)]*\)[^,)]*)?)", source)
              for key in re.findall(r"'([a-z_]+)'", call)}  # fmt: skip
     asked |= set(re.findall(r'data-say(?:-label)?="([^"]*)"', html))

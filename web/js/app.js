@@ -8,22 +8,24 @@ import { UploadQueue } from './queue.js';
 import { mountDocuments } from './ui/docs-view.js';
 import { $ } from './ui/dom.js';
 import { mountDropzone, sayLimits } from './ui/dropzone.js';
+import { Pages } from './ui/pages.js';
 import { mountNews, tellWait } from './ui/queue-news.js';
 import { mountQueue } from './ui/queue-view.js';
 import { mountUnfinished } from './ui/unfinished-view.js';
 import { Unfinished } from './unfinished.js';
 import { sendFile } from './upload.js';
 
-/** Build the app of a page whose `session`, `network` and `limits` are there; `setTitle` decorates the title. Return
- * what the page asks of it: to `begin` once it is known who is signed in, to `heedSession`, and how many files
- * are `waiting`. */
-export function mountApp({ session, network, limits, channel }, setTitle) {
+/** Build the app of a page whose `session`, `network` and `limits` are there; `views` show it. Return what the page asks
+ * of it: to `begin` once it is known who is signed in, to `heedSession`, how many files are `waiting`, and its
+ * `pages`. */
+export function mountApp({ session, network, limits, channel }, views) {
   const documents = new DocumentStore({ session, channel });
   const queue = new UploadQueue({ send, session, network, limits, documents });
   const keeping = { kept: new KeptFiles(), queue, session, channel: new BroadcastChannel('session') };
   const keeper = new Keeper(keeping);
   const unfinished = new Unfinished({ ...keeping, keeper });
   const context = { session, network, limits };
+  const pages = new Pages(context);
   let open = null;
   const ready = new Promise((resolve) => {
     open = resolve; // files that come in sooner wait
@@ -34,6 +36,7 @@ export function mountApp({ session, network, limits, channel }, setTitle) {
     unfinished.clear();
     queue.clear();
     documents.clear();
+    pages.leave();
   });
   queue.addEventListener('stored', ({ detail: { file } }) => documents.prepend(file));
   documents.addEventListener('removed', ({ detail: { document } }) => queue.release(document));
@@ -41,7 +44,7 @@ export function mountApp({ session, network, limits, channel }, setTitle) {
   for (const type of ['coming', 'add', 'change', 'remove']) queue.addEventListener(type, guardLeaving);
 
   mountQueue(queue, context);
-  mountNews(queue, limits, setTitle);
+  mountNews(queue, limits, views.setTitle);
   mountDocuments(documents, context);
   mountUnfinished(unfinished, keeper);
   mountDropzone({
@@ -51,6 +54,7 @@ export function mountApp({ session, network, limits, channel }, setTitle) {
   });
 
   limits.addEventListener('change', () => sayLimits(limits));
+  pages.addEventListener('change', views.show);
   for (const type of ['focus', 'visibilitychange']) {
     addEventListener(type, () => {
       if (!document.hidden) look();
@@ -71,9 +75,13 @@ export function mountApp({ session, network, limits, channel }, setTitle) {
 
   /** After a sign-out nothing of it is left to see, but files that are still to be sent wait for their owner. */
   function heedSession() {
-    if (session.active) look();
+    if (session.active) {
+      look();
+      pages.heedAddress();
+    }
     if (session.active || session.reason === 'ended') return;
     documents.clear();
+    pages.leave();
     if (!session.user) queue.clear();
     else if (!queue.coming && !queue.all(isOpen).length) session.forget();
   }
@@ -102,5 +110,6 @@ export function mountApp({ session, network, limits, channel }, setTitle) {
     begin,
     heedSession,
     waiting,
+    pages,
   };
 }

@@ -64,7 +64,7 @@ async function identify() {
 async function loadApp() {
   try {
     const { mountApp } = await import('./app.js');
-    context.app = mountApp(context, views.setTitle);
+    context.app = mountApp(context, views);
   } catch (error) {
     context.isLost = true;
     throw error;

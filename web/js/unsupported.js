@@ -18,7 +18,7 @@
 
   /** Tell whether the page has not begun to show anything: what goes wrong later is not for this sentence. */
   function starting() {
-    return document.getElementById('sign-in-view').hidden && document.getElementById('app-view').hidden;
+    return !document.querySelector('.view:not([hidden])');
   }
 
   /** A script that did not arrive is an event of its element; one that cannot be read or run, of the window. */

@@ -1,5 +1,6 @@
-// What the page says, in the reader's language. The sentences lie in words/<language>.js, one module a language. All are
-// loaded, three kilobytes each: to wait for one that is chosen first costs a slow line more.
+// What the page says, in the reader's language. The sentences of the frame and the queue lie in words/<language>.js, one
+// module a language. All are loaded, three kilobytes each: to wait for one that is chosen first costs a slow line more.
+// A part that is fetched later brings its own, in all languages, from words/<part>.js.
 import de from './words/de.js';
 import en from './words/en.js';
 
@@ -11,10 +12,16 @@ const languageOf = (tag) => tag.split('-')[0].toLowerCase();
 /** The reader's first language that the page speaks, with its region: `de-AT`. It writes numbers and dates too. */
 export const locale = navigator.languages.find((tag) => languageOf(tag) in LANGUAGES) ?? FALLBACK;
 
-const words = LANGUAGES[languageOf(locale)];
+const words = { ...LANGUAGES[languageOf(locale)] };
 const plurals = new Intl.PluralRules(locale);
 const numbers = new Intl.NumberFormat(locale);
 const alternatives = new Intl.ListFormat(locale, { type: 'disjunction' });
+
+/** Take in the sentences of a part, `{ de, en }`, and write those that the HTML has waited for. */
+export function learn(sentences) {
+  Object.assign(words, sentences[languageOf(locale)]);
+  translate();
+}
 
 /** Return the sentence `key` with its `{placeholders}` filled; `count` chooses among its plural forms. */
 export function say(key, values = {}) {
@@ -38,17 +45,17 @@ export function phrase(key, nodes) {
 /** Return alternatives as people say them: "PDF, DOCX or TXT". */
 export const either = (names) => alternatives.format(names);
 
-/** Write the page's own sentences where the HTML names them: `data-say` a text, `data-say-label` a name. */
+/** Write the sentences that are known where the HTML names them: `data-say` a text, `data-say-label` a name. */
 export function translate() {
   document.documentElement.lang = locale;
   document.documentElement.dir = words.direction;
   const templates = [...document.querySelectorAll('template')].map(({ content }) => content);
   for (const root of [document, ...templates]) {
     for (const element of root.querySelectorAll('[data-say]')) {
-      element.textContent = say(element.dataset.say);
+      if (element.dataset.say in words) element.textContent = say(element.dataset.say);
     }
     for (const element of root.querySelectorAll('[data-say-label]')) {
-      element.ariaLabel = say(element.dataset.sayLabel);
+      if (element.dataset.sayLabel in words) element.ariaLabel = say(element.dataset.sayLabel);
     }
   }
 }

@@ -17,7 +17,9 @@ export function mountViews(context) {
 
   function title() {
     const name = limits.instanceName;
-    document.title = view === 'sign-in-view' ? say('sign_in_title', { name }) : decorate(name);
+    const page = context.app?.pages.title;
+    if (view === 'sign-in-view') document.title = say('sign_in_title', { name });
+    else document.title = decorate(page ? say('page_title', { page, name }) : name);
   }
 
   function why() {
@@ -68,15 +70,17 @@ export function mountViews(context) {
     if (context.isLost) return '';
     if (session.state === 'out' && !session.user) return 'sign-in-view';
     const isKnown = session.state !== 'unknown' || !network.up;
-    return isKnown && context.app ? 'app-view' : view;
+    return isKnown && context.app ? context.app.pages.view : view;
   }
 
   function show() {
     const next = nextView();
     if (!inPlace()) dialog.close();
     if (next === 'sign-in-view') moveSignIn('sign-in-card');
-    for (const id of ['sign-in-view', 'app-view']) $(id).hidden = id !== next;
-    $('account').hidden = !session.user;
+    for (const element of document.querySelectorAll('#main > .view')) element.hidden = element.id !== next;
+    for (const id of ['pages', 'signed-in']) $(id).hidden = !session.user;
+    for (const link of $('pages').children)
+      link.ariaCurrent = `${link.dataset.page}-view` === next ? 'page' : null;
     $('who').textContent = session.user?.email ?? '';
     banner();
     if (next && next !== view) focusOn(next, view === '');

@@ -6,6 +6,12 @@ export default {
   skip: 'Zum Hauptinhalt springen',
   sign_out: 'Abmelden',
   cancel: 'Abbrechen',
+  pages: 'Seiten',
+  page_files: 'Dateien',
+  page_requests: 'Anfordern',
+  page_account: 'Konto',
+  page_title: '{page} – {name}',
+  page_failed: 'Diese Seite konnte nicht geladen werden. Versuchen Sie es erneut.',
 
   // Signing in and out
   sign_in: 'Anmelden',

@@ -6,6 +6,12 @@ export default {
   skip: 'Skip to main content',
   sign_out: 'Sign out',
   cancel: 'Cancel',
+  pages: 'Pages',
+  page_files: 'Files',
+  page_requests: 'Ask for files',
+  page_account: 'Account',
+  page_title: '{page} – {name}',
+  page_failed: 'This page could not be loaded. Try again.',
 
   // Signing in and out
   sign_in: 'Sign in',
