@@ -69,7 +69,8 @@ MISPLACED = """() => {
     for (const button of visible(document.querySelectorAll('dialog button'))) {
         if (new Set(boxes(button).map((box) => box.top)).size > 1) tell('two lines', button);
     }
-    const parts = document.querySelectorAll('.top, .zone, .banner, .head, .total, .folded, .request, dialog, form');
+    const parts = document.querySelectorAll(
+        '.top, .zone, .banner, .head, .total, .folded, .entry, .copying, dialog, form');
     for (const part of visible(parts)) {
         const texts = visible(part.querySelectorAll('p, h1, h2, label, bdi, summary span'))
             .filter((text) => !text.closest('button, .row')).flatMap(boxes);
