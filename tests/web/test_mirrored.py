@@ -73,7 +73,8 @@ MISPLACED = """() => {
         '.top, .zone, .banner, .head, .total, .folded, .entry, .copying, dialog, form');
     for (const part of visible(parts)) {
         const texts = visible(part.querySelectorAll('p, h1, h2, label, bdi, summary span'))
-            .filter((text) => !text.closest('button, .row')).flatMap(boxes);
+            .filter((text) => !text.closest('button, .row'))
+            .flatMap((text) => text.matches('.who bdi') ? [text.getBoundingClientRect()] : boxes(text)); // cut short
         const controls = visible(part.querySelectorAll('button')).filter((one) => !one.closest('.row'));
         for (const one of controls) {
             const box = one.getBoundingClientRect();

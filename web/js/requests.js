@@ -1,7 +1,9 @@
 // What is asked for by a link: the requests of whoever is signed in, newest first, and how many files have come.
 import { TIMING } from './config.js';
-import { request } from './http.js';
+import { remove, request } from './http.js';
 import { SignedOut } from './session.js';
+
+const PATH = '/api/requests';
 
 /** Knows `requests` with their links, since when they are `loading`, the `failure` of that, and `loadedAt`; emits
  * `change`. */
@@ -42,25 +44,21 @@ export class RequestStore extends EventTarget {
   /** Make a request of `{ title, note, expiresInDays, maxFiles }` and return it. Raises ApiError, NetworkTrouble,
    * SignedOut. */
   async make(wanted) {
-    const { ok: _, ...made } = await this.#change('/api/requests', { method: 'POST', json: wanted });
+    const { ok: _, ...made } = await this.#send(() => request(PATH, { method: 'POST', json: wanted }));
     this.#noteChange([made, ...this.requests]);
     return made;
   }
 
   /** End a request; one that is gone already counts as ended. Raises ApiError, NetworkTrouble, SignedOut. */
   async end({ id }) {
-    try {
-      await this.#change(`/api/requests/${id}`, { method: 'DELETE' });
-    } catch (error) {
-      if (error.status !== 404) throw error;
-    }
+    await this.#send(() => remove(`${PATH}/${id}`));
     this.#noteChange(this.requests.filter((other) => other.id !== id));
   }
 
   /** Of what gets no answer nobody knows whether it was done. */
-  async #change(path, options) {
+  async #send(send) {
     try {
-      return await this.session.authorised(() => request(path, options));
+      return await this.session.authorised(send);
     } catch (error) {
       this.#stale ||= error.status === undefined;
       throw error;
@@ -87,7 +85,7 @@ export class RequestStore extends EventTarget {
   async #ask() {
     for (;;) {
       const changes = this.#changes;
-      const { requests } = await this.session.authorised(() => request('/api/requests'));
+      const { requests } = await this.session.authorised(() => request(PATH));
       if (changes === this.#changes) return requests;
     }
   }

@@ -1,8 +1,11 @@
 // The form that asks for files. What the server decides is left to it; what it refuses is told beside the field.
+import { duration } from '../format.js';
 import { failureText } from '../reasons.js';
 import { SignedOut } from '../session.js';
-import { locale, say } from '../words.js';
+import { say } from '../words.js';
 import { announce } from './announcer.js';
+import { busily } from './dom.js';
+import { complainOf } from './field-error.js';
 
 const MOST = { title: 200, note: 2000, files: 10_000 }; // the server's limits, to be told
 const CHECKED = ['title', 'note', 'files'];
@@ -17,33 +20,29 @@ const ABOUT = {
 
 /** Let the form make requests in `store` until `signal` aborts, and tell `onMade` of each. */
 export function mountForm(form, { store, limits, signal, onMade }) {
-  const button = form.querySelector('[type=submit]');
-  for (const option of form.elements.days.options) option.textContent = daysText(Number(option.value));
+  for (const option of form.elements.days.options) option.textContent = duration(Number(option.value), 'day');
 
-  const submit = async (event) => {
-    event.preventDefault();
-    if (button.ariaBusy === 'true') return;
-    button.ariaBusy = 'true';
+  const submit = async () => {
     const made = await make(form, store, limits);
-    button.ariaBusy = 'false';
     if (made) onMade(made);
     else if (signal.aborted) tellElsewhere(form);
   };
-  form.addEventListener('submit', submit, { signal });
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    busily(form.querySelector('[type=submit]'), submit);
+  });
 }
 
 /** Return the request that was made, or null after telling why there is none. */
 async function make(form, store, limits) {
   const wanted = wantedOf(form.elements);
-  const missing = missingIn(wanted);
-  complain(form, missing);
-  if (Object.keys(missing).length) return null;
+  if (tell(form, missingIn(wanted))) return null;
   try {
     const made = await store.make(wanted);
     form.reset();
     return made;
   } catch (error) {
-    if (!(error instanceof SignedOut)) complain(form, faultsOf(error, wanted, limits));
+    if (!(error instanceof SignedOut)) tell(form, faultsOf(error, wanted, limits));
     return null;
   }
 }
@@ -66,16 +65,16 @@ function missingIn({ title, maxFiles }) {
   return missing;
 }
 
-/** Return why the server did not make it: a text by the name of the field it is about, or of the whole `form`. */
+/** Return why the server did not make it: a text by the name of the field it is about, or of the `whole` form. */
 function faultsOf(error, wanted, limits) {
   const { status, told = '' } = error;
-  if (status === undefined) return { form: say('unreachable_now') };
+  if (status === undefined) return { whole: say('unreachable_now') };
   if (status === 413) return wanted.title.length > wanted.note.length ? longTitle() : longNote(wanted);
   if (status === 400 && told.includes(ABOUT.title)) return longTitle();
   if (status === 400 && told.includes(ABOUT.note)) return longNote(wanted);
   if (status === 400 && told.includes(ABOUT.files)) return { files: failureText(error, limits) };
-  if (status === 400 && told.includes(ABOUT.full)) return { form: say('requests_full') };
-  return { form: failureText(error, limits) };
+  if (status === 400 && told.includes(ABOUT.full)) return { whole: say('requests_full') };
+  return { whole: failureText(error, limits) };
 }
 
 const longTitle = () => ({ title: say('request_title_refused', { most: MOST.title }) });
@@ -84,23 +83,15 @@ function longNote({ note }) {
   return { note: say('request_note_refused', { most: MOST.note, count: Array.from(note).length }) };
 }
 
-/** Show what is wrong beside its field, and put the focus on the first that is. */
-function complain(form, faults) {
-  for (const name of CHECKED) {
-    form.elements[name].ariaInvalid = String(name in faults);
-    form.querySelector(`#request-${name}-error`).textContent = faults[name] ?? '';
-  }
-  form.querySelector('.error').textContent = faults.form ?? '';
-  form.elements[CHECKED.find((name) => name in faults)]?.focus();
+/** Say what is wrong beside its field, and put the focus there; return whether any field is. */
+function tell(form, faults) {
+  form.querySelector('.problem').textContent = faults.whole ?? '';
+  return complainOf(CHECKED.map((name) => ({ field: form.elements[name], text: faults[name] ?? '' })));
 }
 
 /** Who has left the page is told of the failure where he is. */
 function tellElsewhere(form) {
-  const texts = [...form.querySelectorAll('.problem, .error')].map((place) => place.textContent);
+  const texts = Array.from(form.querySelectorAll('.error'), (place) => place.textContent);
   const text = texts.find(Boolean);
   if (text) announce(text, { alert: true, seen: true });
-}
-
-function daysText(count) {
-  return count.toLocaleString(locale, { style: 'unit', unit: 'day', unitDisplay: 'long' });
 }

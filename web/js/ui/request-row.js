@@ -29,12 +29,11 @@ const REMOVE = {
 export const deedOf = ({ over }) => (over ? REMOVE : END);
 
 /** Return a new row for a request, whose link can be copied until `signal` aborts; `patchRequest` fills in the rest. */
-export function makeRequest({ id, title, note, url }, signal) {
+export function makeRequest({ title, note, url }, signal) {
   const row = clone('request-template');
   const name = shown(title);
   const field = row.querySelector('input');
   const copy = row.querySelector('.copy');
-  row.dataset.id = id;
   row.querySelector('.title').textContent = name;
   row.querySelector('.remark').textContent = note.replaceAll('\n', ' ');
   row.querySelector('.remark').hidden = !note;
@@ -50,7 +49,7 @@ export function makeRequest({ id, title, note, url }, signal) {
 export function patchRequest(row, request) {
   const { label, name } = deedOf(request);
   const end = row.querySelector('.end');
-  const link = row.querySelector('.link');
+  const link = row.querySelector('.copying');
   row.querySelector('.meta').textContent = standing(request);
   end.textContent = say(label);
   end.ariaLabel = say(name, { name: shown(request.title) });

@@ -7,7 +7,8 @@ import { SignedOut } from '../session.js';
 import sentences from '../words/requests.js';
 import { learn, phrase, say } from '../words.js';
 import { announce } from './announcer.js';
-import { ask } from './dom.js';
+import { ask, busily, isolate } from './dom.js';
+import { showRows } from './keyed-list.js';
 import { mountForm } from './request-form.js';
 import { deedOf, makeRequest, patchRequest } from './request-row.js';
 
@@ -54,7 +55,7 @@ function mountList(view, store, { limits, signal }) {
     show();
     if (store.loading) setTimeout(show, TIMING.loadingText);
   };
-  const refresh = () => reload(find('refresh'), store, limits);
+  const refresh = () => busily(find('refresh'), () => reload(store, limits));
   const minutes = setInterval(show, TIMING.minute);
 
   signal.addEventListener('abort', () => clearInterval(minutes));
@@ -66,7 +67,7 @@ function mountList(view, store, { limits, signal }) {
   });
   find('list').addEventListener('click', ({ target }) => {
     const button = target.closest('.end');
-    if (button && button.ariaBusy !== 'true') end(button, store, { limits, signal, heading: find('h') });
+    if (button && button.ariaBusy !== 'true') askFirst(button, store, { limits, signal, heading: find('h') });
   });
 }
 
@@ -79,33 +80,22 @@ function status({ loadedAt, loading, failure }) {
   return say(failure ? 'not_refreshed' : 'updated', { ago: ago(Date.now() - loadedAt) });
 }
 
-/** Read the list at somebody's wish, once at a time, and tell what came of it. */
-async function reload(button, store, limits) {
-  if (button.ariaBusy === 'true') return;
-  button.ariaBusy = 'true';
+/** Read the list at somebody's wish, and tell what came of it. */
+async function reload(store, limits) {
   await store.load();
-  button.ariaBusy = 'false';
   if (store.failure) announce(failedText(store.failure, limits), { alert: true });
   else if (store.session.active) announce(status(store));
 }
 
-/** Make `list` show `requests`, newest first, and move no row: it may have the focus, or a link selected in it. */
+/** Show the requests, newest first; the focus in a row that has gone goes on to the one before. */
 function arrange(list, heading, requests, signal) {
   const wanted = new Set(requests.map(({ id }) => id));
   for (const row of [...list.children]) {
     if (!wanted.has(row.dataset.id)) drop(row, heading);
   }
-  let next = list.firstElementChild;
-  for (const request of requests) {
-    const isThere = next?.dataset.id === request.id;
-    const row = isThere ? next : makeRequest(request, signal);
-    patchRequest(row, request);
-    if (isThere) next = row.nextElementSibling;
-    else list.insertBefore(row, next);
-  }
+  showRows(list, requests, { make: (request) => makeRequest(request, signal), patch: patchRequest });
 }
 
-/** Take a row away; the focus in it goes on to the one before. */
 function drop(row, heading) {
   const next = row.previousElementSibling?.querySelector('.end') ?? heading;
   if (row.matches(':focus-within')) next.focus();
@@ -113,35 +103,28 @@ function drop(row, heading) {
 }
 
 /** End a request, or take one that is over from the list, after asking. */
-async function end(button, store, { limits, signal, heading }) {
-  const row = button.closest('li');
-  const request = store.requests.find(({ id }) => id === row.dataset.id);
+async function askFirst(button, store, context) {
+  const { id } = button.closest('li').dataset;
+  const request = store.requests.find((one) => one.id === id);
   const deed = deedOf(request);
+  const title = phrase(deed.question, { name: isolate(shown(request.title)) });
+  const sure = await ask({ title, text: say(deed.warning), yes: say(deed.label) });
+  if (sure) busily(button, () => end(request, button.closest('li'), store, context));
+}
+
+async function end(request, row, store, { limits, signal, heading }) {
+  const { done, failed } = deedOf(request);
   const name = shown(request.title);
-  const isolated = document.createElement('bdi');
-  isolated.textContent = name;
-  const question = {
-    title: phrase(deed.question, { name: isolated }),
-    text: say(deed.warning),
-    yes: say(deed.label),
-  };
-  if (!(await ask(question))) return;
-  button.ariaBusy = 'true';
-  tell(row, '');
+  const problem = row.querySelector('.problem');
+  problem.textContent = '';
   try {
     await store.end(request);
     if (document.activeElement === document.body) heading.focus(); // the row had gone while the question stood
-    announce(say(deed.done, { name }), { seen: true });
+    announce(say(done, { name }), { seen: true });
   } catch (error) {
     if (error instanceof SignedOut) return;
-    const problem = say(deed.failed, { reason: failureText(error, limits) });
-    tell(row, problem);
-    announce(say('about', { name, text: problem }), { alert: true, seen: signal.aborted });
-  } finally {
-    button.ariaBusy = 'false';
+    problem.textContent = say(failed, { reason: failureText(error, limits) });
+    if (signal.aborted)
+      announce(say('about', { name, text: problem.textContent }), { alert: true, seen: true });
   }
-}
-
-function tell(row, problem) {
-  row.querySelector('.problem').textContent = problem;
 }
