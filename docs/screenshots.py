@@ -33,7 +33,7 @@ EMAIL = "maria@example.org"
 PDF, DOCX, TXT = (FILES / name for name in ("cairo.pdf", "libreoffice.docx", "ascii.txt"))
 PATIENCE = 60_000
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:152.0) Gecko/20100101 Firefox/152.0"
-QUOTA = 100_000_000
+QUOTA = 100 * 1024 * 1024  # bytes
 LONG = "Quarterly report of the northern region, with all appendices, final.pdf"
 
 

@@ -30,7 +30,7 @@ def test_what_a_new_password_lacks_is_told_at_its_field(signed_in: Page, person:
     open_account(signed_in)
     current, new = fields(signed_in)
     expect(new).to_have_accessible_description(
-        "At least 8 characters. Your e-mail address, and passwords that many people use, are refused."
+        "8 to 72 characters. Your e-mail address, and passwords that many people use, are refused."
     )
     expect(current).to_have_attribute("autocomplete", "current-password")
     expect(new).to_have_attribute("autocomplete", "new-password")

@@ -20,7 +20,7 @@ export default {
     show_current_password: 'Show current password',
     show_new_password: 'Show new password',
     new_password_hint:
-      'At least 8 characters. Your e-mail address, and passwords that many people use, are refused.',
+      '8 to 72 characters. Your e-mail address, and passwords that many people use, are refused.',
     change_password: 'Change password',
     password_changed: 'Your password is changed. All your other sessions have ended.',
     current_password_missing: 'Enter your current password.',
@@ -119,7 +119,7 @@ export default {
     show_current_password: 'Anzeigen: bisheriges Passwort',
     show_new_password: 'Anzeigen: neues Passwort',
     new_password_hint:
-      'Mindestens 8 Zeichen. Ihre E-Mail-Adresse und Passwörter, die viele benutzen, werden abgelehnt.',
+      '8 bis 72 Zeichen. Ihre E-Mail-Adresse und Passwörter, die viele benutzen, werden abgelehnt.',
     change_password: 'Passwort ändern',
     password_changed: 'Ihr Passwort ist geändert. Alle Ihre anderen Sitzungen sind beendet.',
     current_password_missing: 'Geben Sie Ihr bisheriges Passwort ein.',
