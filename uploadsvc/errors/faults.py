@@ -59,6 +59,13 @@ class ScanFailed(ApiError):
         )
 
 
+class BrokenOff(Exception):
+    """An answer that cannot be finished, for its beginning has left: the server ends it so that it does not look whole.
+
+    RFC 9112 §8: a chunked body without its last chunk is incomplete.
+    """
+
+
 class InsufficientStorage(ApiError):
     """RFC 4918 §11.5: no room for the upload."""
 
@@ -73,3 +80,11 @@ class QuotaExceeded(InsufficientStorage):
     def __init__(self, size: int, quota: int, used: int) -> None:
         left = max(0, quota - used)
         super().__init__(f"Of your {quota} bytes {left} are left, and this upload has {size}. Nothing was stored.")
+
+
+class NoRoomForVisitors(QuotaExceeded):
+    """The same, told to somebody whom the account's figures do not concern."""
+
+    def __init__(self) -> None:
+        message = "There is no room left for this upload. Nothing was stored; tell whoever sent you the link."
+        InsufficientStorage.__init__(self, message)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..filetypes import TYPES
-from ..models import SCOPES
+from ..models import MAX_FILES, SCOPES
 
 Schema = dict[str, Any]
 
@@ -39,6 +39,7 @@ TEXT: Schema = {"type": "string"}
 WORD: Schema = {"type": "string", "minLength": 1}
 YES_OR_NO: Schema = {"type": "boolean"}
 SIZE: Schema = {"type": "integer", "format": "int64", "minimum": 0}
+COUNT: Schema = {"type": "integer", "minimum": 0}
 SECONDS: Schema = {"type": "integer", "minimum": 0}
 TIME: Schema = {"type": "string", "format": "date-time"}
 NUMBER: Schema = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
@@ -54,6 +55,17 @@ TOKEN: dict[str, Schema] = {
     "createdAt": TIME,
     "lastUsedAt": or_null(TIME),
     "expiresAt": or_null(TIME),
+}
+REQUEST: dict[str, Schema] = {
+    "id": ID,
+    "title": TEXT,
+    "note": TEXT,
+    "url": {"type": "string", "description": "The link to send; its fragment, which reaches no server, is a secret."},
+    "maxFiles": {"type": "integer", "minimum": 1, "maximum": MAX_FILES},
+    "filesReceived": {"type": "integer", "minimum": 0, "maximum": MAX_FILES},
+    "createdAt": TIME,
+    "expiresAt": TIME,
+    "over": {"enum": [None, "time", "files", "ended"], "description": "Why nothing more is taken; null: it is open."},
 }
 _STORED: dict[str, Schema] = {
     "id": ID,
@@ -74,8 +86,17 @@ SCHEMAS: dict[str, Schema] = {
             "status": {"const": "success"},
             "createdAt": TIME,
             "uploadedAt": or_null(TIME),
-            "via": or_null(record({"token": TEXT}, description="The API token's name; null for a session.")),
+            "via": or_null(
+                record(
+                    {"token": TEXT, "request": TEXT},
+                    ("token", "request"),
+                    "The API token's name or the file request's title; null for a session.",
+                )
+            ),
+            "sender": or_null(TEXT | {"description": "What a file request's visitor called himself."}),
+            "owner": record({"id": NUMBER, "email": TEXT}, description="Whose it is; only a collector is told."),
         },
+        ("owner",),
         description="What was uploaded.",
     ),
     "Session": record(
@@ -89,5 +110,6 @@ SCHEMAS: dict[str, Schema] = {
         },
         description="A sign-in; `current` is the one that asks.",
     ),
+    "FileRequest": record(REQUEST, description="What people without an account are asked for."),
     "Token": record(TOKEN, description="An API token, without its text."),
 }
