@@ -71,6 +71,7 @@ def test_a_token_is_shown_once_and_its_command_works(
     expect(text).not_to_have_value("")
     other = text.element_handle()
     go(signed_in, "Files")
+    expect(signed_in.locator("#account-view")).to_have_count(0)
     assert other
     assert other.evaluate("(field) => field.value") == ""
 
@@ -83,11 +84,13 @@ def test_tokens_are_listed_and_revoked(signed_in: Page, person: Account, allow: 
     rows = tokens.get_by_role("listitem")
     secrets = {}
     for name, scope, term in (
-        ("laptop", "Upload only", "30 days"), ("archive", "All of your files", "No end"), ("last", "Upload only", "90 days")
-    ):  # fmt: skip
+        ("laptop", "Upload only", "30 days"),
+        ("archive", "All of your files", "No end"),
+        ("last", "Upload only", "90 days"),
+    ):
         make(signed_in, name, scope, term)
-        secrets[name] = {"Authorization": f"Bearer {signed_in.get_by_label('Token', exact=True).input_value()}"}
         expect(rows.first).to_contain_text(name)
+        secrets[name] = {"Authorization": f"Bearer {signed_in.get_by_label('Token', exact=True).input_value()}"}
         if name != "last":
             signed_in.get_by_role("button", name="Done").click()
     assert status_of(person, secrets["archive"]) == 200
@@ -130,12 +133,12 @@ def test_tokens_are_listed_and_revoked(signed_in: Page, person: Account, allow: 
 
 
 def test_what_keeps_a_token_from_being_made_is_told(signed_in: Page, person: Account, allow: Allow) -> None:
-    """A name that is none, an answer that is lost, a hundred tokens, a session that has ended; the form stays as it is."""
+    """A name that is none, a lost answer, a hundred tokens, a session that has ended; nothing typed is lost."""
     allow(f"{REFUSED} 40[01]", UNREACHED)
     open_account(signed_in)
     tokens = part(signed_in, "API tokens")
     form = signed_in.get_by_role("form", name="New token")
-    name, problem = form.get_by_label("Name"), form.locator(".problem")
+    name, problem = form.get_by_label("Name"), form.locator(".error")
     for wrong, sentence in (
         ("  ", "Give the token a name."),
         ("a\u202eb", "A name has letters, digits, signs and plain spaces only."),

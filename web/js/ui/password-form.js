@@ -14,7 +14,7 @@ const MOST = 72; // bytes in UTF-8
 export function mountPassword(form, { changed }, { session, limits, signal }) {
   const { current, new: wanted, username } = form.elements;
   const fields = [current, wanted];
-  const problem = form.querySelector('.problem');
+  const problem = form.querySelector('.error');
   const done = form.querySelector('.done');
   username.defaultValue = session.user.email; // password managers ask whose password it is
 

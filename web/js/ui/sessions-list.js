@@ -16,7 +16,7 @@ export function mountSessions(part, context) {
   const list = part.querySelector('ul');
   const heading = part.querySelector('h2');
   const endOthers = part.querySelector('.end-others');
-  const problem = part.querySelector('.problem');
+  const problem = part.querySelector('.error');
   const load = mountLoaded(part, { read: () => request(PATH), show }, context);
 
   list.addEventListener('click', ({ target }) => {

@@ -23,7 +23,7 @@ export function uploadCommand(token) {
 export function mountTokenForm(part, { made }, { session, limits, signal }) {
   const form = part.querySelector('form');
   const { name } = form.elements;
-  const problem = form.querySelector('.problem');
+  const problem = form.querySelector('.error');
   const once = mountOnce(part.querySelector('.once'), signal);
 
   fillTerms(form.elements.days);
