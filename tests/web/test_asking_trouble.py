@@ -70,14 +70,14 @@ def test_a_hundred_requests_are_the_most(signed_in: Page, person: Account, allow
     expect(asked(signed_in)).to_have_count(100)
     signed_in.get_by_label("Title").fill("one more")
     press_make(signed_in)
-    expect(signed_in.locator(".asking .problem")).to_contain_text("You have 100 requests already.")
+    expect(signed_in.locator(".asking .error")).to_contain_text("You have 100 requests already.")
     expect(signed_in.get_by_label("Title")).to_have_value("one more")
     signed_in.get_by_role("button", name="End number 50").click()
     signed_in.locator("#confirm-yes").click()
     expect(signed_in.get_by_role("button", name="End number 51")).to_be_focused()
     press_make(signed_in)
     expect(asked(signed_in).first.locator(".title")).to_have_text("one more")
-    expect(signed_in.locator(".asking .problem")).to_be_empty()
+    expect(signed_in.locator(".asking .error")).to_be_empty()
 
 
 FAILURES = {
@@ -99,7 +99,7 @@ def test_what_fails_on_the_way_is_told_and_can_be_tried_again(signed_in: Page, a
     """Making, ending and listing; a second click while it is on its way makes no second one."""
     allow(UNREACHED, f"{REFUSED} (429|500)")
     open_page(signed_in)
-    alert = signed_in.locator(".asking .problem")
+    alert = signed_in.locator(".asking .error")
     signed_in.get_by_label("Title").fill("Tax papers")
     for status, told in FAILURES.items():
         signed_in.route(REQUESTS, failing(status))
@@ -136,14 +136,14 @@ def test_nothing_is_lost_while_there_is_no_connection(signed_in: Page, watch: Wa
     signed_in.context.set_offline(True)
     signed_in.get_by_label("Title").fill("Tax papers")
     press_make(signed_in)
-    expect(signed_in.locator(".asking .problem")).to_have_text(FAILURES[0])
+    expect(signed_in.locator(".asking .error")).to_have_text(FAILURES[0])
     expect(signed_in.locator("#banner")).to_be_visible()
     expect(signed_in.get_by_label("Title")).to_have_value("Tax papers")
     signed_in.context.set_offline(False)
     expect(signed_in.locator("#banner")).to_be_hidden()
     signed_in.route(REQUESTS, lose, times=1)
     press_make(signed_in)
-    expect(signed_in.locator(".asking .problem")).to_have_text(FAILURES[0])
+    expect(signed_in.locator(".asking .error")).to_have_text(FAILURES[0])
     signed_in.evaluate("dispatchEvent(new Event('focus'))")
     expect(asked(signed_in, "Tax papers")).to_be_visible()
     signed_in.route("**/api/requests/*", lose, times=1)

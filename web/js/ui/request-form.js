@@ -85,13 +85,13 @@ function longNote({ note }) {
 
 /** Say what is wrong beside its field, and put the focus there; return whether any field is. */
 function tell(form, faults) {
-  form.querySelector('.problem').textContent = faults.whole ?? '';
+  form.querySelector('.error').textContent = faults.whole ?? '';
   return complainOf(CHECKED.map((name) => ({ field: form.elements[name], text: faults[name] ?? '' })));
 }
 
 /** Who has left the page is told of the failure where he is. */
 function tellElsewhere(form) {
-  const texts = Array.from(form.querySelectorAll('.error'), (place) => place.textContent);
+  const texts = Array.from(form.querySelectorAll('[role=alert]'), (place) => place.textContent);
   const text = texts.find(Boolean);
   if (text) announce(text, { alert: true, seen: true });
 }
