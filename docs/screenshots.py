@@ -241,6 +241,36 @@ class Album:
         expect(page.locator("#unfinished")).to_be_hidden()
         page.locator(".notice").click()
 
+    def ask(self, title: str, note: str = "", files: int = 100) -> str:
+        """Make a request by the form and return its link."""
+        page = self.page
+        page.get_by_label("Note").fill(note)
+        page.get_by_label("Files at most").fill(str(files))
+        page.get_by_label("Title").fill(title)
+        page.get_by_label("Title").press("Enter")
+        expect(page.get_by_role("button", name=f"Copy link for {title}")).to_be_focused()
+        return page.get_by_label(f"Link for {title}", exact=True).input_value()
+
+    def asking(self, _folder: Path) -> None:
+        page = self.page
+        page.get_by_role("link", name="Ask for files", exact=True).click()
+        expect(page.locator("#requests-empty")).to_be_visible()
+        page.evaluate("document.activeElement.blur()")
+        self.take("asking-empty")
+        for title, most, sent in (("Signed contract", 1, 1), ("Reports of the northern region", 12, 3)):
+            headers = {"Authorization": f"Bearer {self.ask(title, files=most).partition('#')[2]}"}
+            for number in range(sent):
+                self.live.request(
+                    "PUT", f"/api/upload/{title} {number + 1}.pdf".replace(" ", "%20"), PDF.read_bytes(), headers
+                )
+        page.get_by_role("button", name="Refresh").click()
+        expect(page.locator("#requests-list")).to_contain_text("3 of 12 files")
+        self.ask("Tax papers 2026", "All receipts as PDF, please, and the letter of the bank.")
+        page.locator("#requests-h").evaluate("(heading) => heading.scrollIntoView()")
+        self.take("asking")
+        page.get_by_role("link", name="Files", exact=True).click()
+        expect(page.locator("#app-view")).to_be_visible()
+
     def account(self, _folder: Path) -> None:
         page = self.page
         for agent in (FIREFOX, "curl/8.14.1"):
@@ -300,7 +330,7 @@ def fill(album: Album, place: Path) -> None:
     album.empty()
     first = (album.documents, album.mixed, album.offline)
     new = (album.already_there, album.notice, album.drag, album.folded, album.unfinished)
-    for state in (*first, *new, album.account, album.token, album.sign_in_again):
+    for state in (*first, *new, album.asking, album.account, album.token, album.sign_in_again):
         state(place)
 
 

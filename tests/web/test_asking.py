@@ -1,6 +1,8 @@
 """Ask for files (issue 11): a link is made, copied, watched and ended by its owner."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -131,6 +133,30 @@ def test_a_link_can_be_copied_by_hand(signed_in: Page, clipboard: str, origin: s
     expect(signed_in.locator("#notices")).to_contain_text("copy it by hand")
     expect(row.locator(".copy")).to_have_text("Copy link")
     check(signed_in)
+
+
+def test_what_is_over_says_why(signed_in: Page, person: Account) -> None:
+    """The time is up, all files have come, the host has ended it: no link is left, and it can go from the list."""
+    late, full, ended = made_elsewhere(person, "late", "full", "ended", maxFiles=1)
+    send(person, full["url"])
+    with closing(sqlite3.connect(person.site.instance / "app.db")) as database, database:
+        database.execute("UPDATE file_requests SET expires_at = created_at WHERE public_id = ?", [late["id"]])
+    assert person.site.flask("requests", "end", ended["id"]).returncode == 0
+    open_page(signed_in)
+    for title, told in (
+        ("late", "0 of 1 file · over: the time is up"),
+        ("full", "1 of 1 file · over: all files have come"),
+        ("ended", "0 of 1 file · over: it was ended"),
+    ):
+        expect(asked(signed_in, title).locator(".meta")).to_have_text(told)
+        expect(asked(signed_in, title).locator(".copying")).to_be_hidden()
+    check(signed_in)
+    signed_in.get_by_role("button", name="Remove full from the list").click()
+    expect(signed_in.get_by_role("dialog", name="Remove full from the list?")).to_be_visible()
+    signed_in.locator("#confirm-yes").click()
+    expect(asked(signed_in).locator(".title")).to_have_text(["ended", "late"])
+    expect(signed_in.get_by_role("button", name="Remove ended from the list")).to_be_focused()
+    assert person.names == ["a.pdf"]
 
 
 @pytest.mark.parametrize("language", ["en-GB", "de-DE"])

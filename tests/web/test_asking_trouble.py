@@ -1,14 +1,12 @@
 """Ask for files (issue 11), where something is wrong: with what was typed, with the server, or with what was known."""
 
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.web.asking import REQUESTS, asked, made_elsewhere, make, open_page, send
-from tests.web.steps import REFUSED, UNREACHED, Account, Watch, hold, lose, patience
+from tests.web.asking import REQUESTS, asked, made_elsewhere, make, open_page
+from tests.web.steps import REFUSED, UNREACHED, Account, Watch, expire, hold, lose, patience
 from tests.web.test_accessibility import check
 from tests.web.test_pages import go
 
@@ -139,8 +137,10 @@ def test_nothing_is_lost_while_there_is_no_connection(signed_in: Page, watch: Wa
     expect(signed_in.locator(".asking .error")).to_have_text(FAILURES[0])
     expect(signed_in.locator("#banner")).to_be_visible()
     expect(signed_in.get_by_label("Title")).to_have_value("Tax papers")
+    signed_in.locator("#banner-action").focus()
     signed_in.context.set_offline(False)
     expect(signed_in.locator("#banner")).to_be_hidden()
+    expect(signed_in.get_by_role("heading", name="Ask for files")).to_be_focused()
     signed_in.route(REQUESTS, lose, times=1)
     press_make(signed_in)
     expect(signed_in.locator(".asking .error")).to_have_text(FAILURES[0])
@@ -155,28 +155,20 @@ def test_nothing_is_lost_while_there_is_no_connection(signed_in: Page, watch: Wa
     assert [request for request in watch.requests if request.startswith("DELETE")] == 2 * [watch.requests[-1]]
 
 
-def test_what_is_over_says_why(signed_in: Page, person: Account, allow: Allow) -> None:
-    """The time is up, all files have come, the host has ended it: no link is left, and it can go from the list."""
-    late, full, ended = made_elsewhere(person, "late", "full", "ended", maxFiles=1)
-    send(person, full["url"])
-    with closing(sqlite3.connect(person.site.instance / "app.db")) as database, database:
-        database.execute("UPDATE file_requests SET expires_at = created_at WHERE public_id = ?", [late["id"]])
-    assert person.site.flask("requests", "end", ended["id"]).returncode == 0
+def test_a_session_that_ends_loses_nothing(signed_in: Page, person: Account, allow: Allow) -> None:
+    """The dialog asks for the password over the form; then it is sent at a click."""
+    allow(f"{REFUSED} 401")
     open_page(signed_in)
-    for title, told in (
-        ("late", "0 of 1 file · over: the time is up"),
-        ("full", "1 of 1 file · over: all files have come"),
-        ("ended", "0 of 1 file · over: it was ended"),
-    ):
-        expect(asked(signed_in, title).locator(".meta")).to_have_text(told)
-        expect(asked(signed_in, title).locator(".copying")).to_be_hidden()
-    check(signed_in)
-    signed_in.get_by_role("button", name="Remove full from the list").click()
-    expect(signed_in.get_by_role("dialog", name="Remove full from the list?")).to_be_visible()
-    signed_in.locator("#confirm-yes").click()
-    expect(asked(signed_in).locator(".title")).to_have_text(["ended", "late"])
-    expect(signed_in.get_by_role("button", name="Remove ended from the list")).to_be_focused()
-    assert person.names == ["a.pdf"]
+    signed_in.get_by_label("Title").fill("Tax papers")
+    expire(signed_in.context, session=True)
+    press_make(signed_in)
+    expect(signed_in.locator("#sign-in-again")).to_be_visible()
+    signed_in.locator("#password").fill(person.password)
+    signed_in.keyboard.press("Enter")
+    expect(signed_in.locator("#sign-in-again")).to_be_hidden()
+    expect(signed_in.get_by_label("Title")).to_have_value("Tax papers")
+    press_make(signed_in)
+    expect(signed_in.get_by_role("button", name="Copy link for Tax papers")).to_be_focused()
 
 
 def test_what_happens_elsewhere_is_seen(signed_in: Page, person: Account, watch: Watch) -> None:

@@ -6,7 +6,7 @@ export default {
     // Making one
     request_title: 'Title',
     request_note: 'Note (optional)',
-    request_seen: 'Whoever opens the link sees the title and the note.',
+    request_seen: 'Whoever opens the link sees title and note.',
     request_days: 'Open for',
     request_files: 'Files at most',
     request_make: 'Make a link',
