@@ -50,11 +50,16 @@ export function patchRequest(row, request) {
   const { label, name } = deedOf(request);
   const end = row.querySelector('.end');
   const link = row.querySelector('.copying');
-  row.querySelector('.meta').textContent = standing(request);
-  end.textContent = say(label);
+  write(row.querySelector('.meta'), standing(request));
+  write(end, say(label));
   end.ariaLabel = say(name, { name: shown(request.title) });
   if (request.over && link.matches(':focus-within')) end.focus();
   link.hidden = request.over !== null;
+}
+
+/** A text that stays as it is must not be spoken or selected anew. */
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
 
 /** Return how many files have come, and until when more may. */

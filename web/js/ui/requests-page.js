@@ -38,28 +38,20 @@ function handOver(view, { id, title }) {
   announce(say('request_made', { name: shown(title) }), { seen: !view.isConnected });
 }
 
+/** Keep the list as `store` says. */
 function mountList(view, store, { limits, signal }) {
   const find = (id) => view.querySelector(`#requests-${id}`);
   const show = () => {
-    if (signal.aborted) return;
-    const { requests, loading, loadedAt, failure } = store;
-    arrange(find('list'), find('h'), requests, signal);
-    find('list').hidden = !requests.length;
-    find('empty').hidden = !loadedAt || requests.length > 0;
-    find('error').hidden = !failure;
-    if (failure) find('why').textContent = failedText(failure, limits);
-    find('updated').textContent = status(store);
-    find('loading').hidden = loadedAt > 0 || !loading || performance.now() - loading < TIMING.loadingText;
-  };
-  const showLater = () => {
-    show();
-    if (store.loading) setTimeout(show, TIMING.loadingText);
+    if (!signal.aborted) showList(find, store, { limits, signal });
   };
   const refresh = () => busily(find('refresh'), () => reload(store, limits));
   const minutes = setInterval(show, TIMING.minute);
 
   signal.addEventListener('abort', () => clearInterval(minutes));
-  store.addEventListener('change', showLater, { signal });
+  store.addEventListener('change', () => {
+    show();
+    if (store.loading) setTimeout(show, TIMING.loadingText);
+  });
   find('refresh').addEventListener('click', refresh);
   find('again').addEventListener('click', () => {
     find('refresh').focus(); // "Try again" goes while it tries
@@ -69,6 +61,17 @@ function mountList(view, store, { limits, signal }) {
     const button = target.closest('.end');
     if (button && button.ariaBusy !== 'true') askFirst(button, store, { limits, signal, heading: find('h') });
   });
+}
+
+function showList(find, store, { limits, signal }) {
+  const { requests, loading, loadedAt, failure } = store;
+  arrange(find('list'), find('h'), requests, signal);
+  find('list').hidden = !requests.length;
+  find('empty').hidden = !loadedAt || requests.length > 0;
+  find('error').hidden = !failure;
+  if (failure) find('why').textContent = failedText(failure, limits);
+  find('updated').textContent = status(store);
+  find('loading').hidden = loadedAt > 0 || !loading || performance.now() - loading < TIMING.loadingText;
 }
 
 const failedText = (failure, limits) => say('requests_failed', { reason: failureText(failure, limits) });
