@@ -1,6 +1,7 @@
 // What a User-Agent header says in plain words, as far as it says so: a guess among the usual, not a proof.
 
 const LONGEST = 60; // letters of a header that tells nothing we know
+const ELLIPSIS = '\u2026';
 
 // The first that fits: Edge calls itself Chrome too, and Chrome calls itself Safari.
 const BROWSERS = {
@@ -30,10 +31,10 @@ export function readUserAgent(header) {
 /** Return a header as far as it fits into a row. */
 export function cutShort(header) {
   const letters = Array.from(header);
-  return letters.length > LONGEST ? `${letters.slice(0, LONGEST).join('').trimEnd()}…` : header;
+  return letters.length > LONGEST ? `${letters.slice(0, LONGEST).join('').trimEnd()}${ELLIPSIS}` : header;
 }
 
 function firstOf(patterns, header) {
-  const found = Object.entries(patterns).find(([, pattern]) => pattern.test(header));
-  return found ? found[0] : '';
+  const names = Object.keys(patterns);
+  return names.find((name) => patterns[name].test(header)) ?? '';
 }

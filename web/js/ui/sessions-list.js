@@ -82,7 +82,7 @@ function make({ id, userAgent, current }) {
   const row = clone('session-template');
   const name = nameOf(userAgent);
   const button = row.querySelector('.end');
-  row.querySelector('.name bdi').textContent = name;
+  row.querySelector('.name > bdi').textContent = name;
   row.querySelector('.name').title = shown(userAgent);
   row.querySelector('.meta').id = `session-${id}`;
   row.querySelector('.here').hidden = !current;

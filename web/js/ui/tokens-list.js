@@ -60,7 +60,7 @@ export function mountTokens(part, { revoked }, context) {
 function make({ id, name }) {
   const row = clone('token-template');
   const button = row.querySelector('.revoke');
-  row.querySelector('.name bdi').textContent = shown(name);
+  row.querySelector('.name > bdi').textContent = shown(name);
   row.querySelector('.meta').id = `token-${id}`;
   button.ariaLabel = say('token_revoke_name', { name: shown(name) });
   button.setAttribute('aria-describedby', `token-${id}`);
