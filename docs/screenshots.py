@@ -5,6 +5,7 @@ Run `.venv/bin/python -m docs.screenshots`; the PNGs go to docs/screenshots/. `C
 """
 
 import base64
+import json
 import os
 import shutil
 import signal
@@ -31,6 +32,8 @@ LOOKS = [(1280, "light"), (1280, "dark"), (TABLET, "light"), (390, "light"), (39
 EMAIL = "maria@example.org"
 PDF, DOCX, TXT = (FILES / name for name in ("cairo.pdf", "libreoffice.docx", "ascii.txt"))
 PATIENCE = 60_000
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:152.0) Gecko/20100101 Firefox/152.0"
+QUOTA = 100 * 1024 * 1024  # bytes
 LONG = "Quarterly report of the northern region, with all appendices, final.pdf"
 
 
@@ -238,6 +241,62 @@ class Album:
         expect(page.locator("#unfinished")).to_be_hidden()
         page.locator(".notice").click()
 
+    def ask(self, title: str, note: str = "", files: int = 100) -> str:
+        """Make a request by the form and return its link."""
+        page = self.page
+        page.get_by_label("Note").fill(note)
+        page.get_by_label("Files at most").fill(str(files))
+        page.get_by_label("Title").fill(title)
+        page.get_by_label("Title").press("Enter")
+        expect(page.get_by_role("button", name=f"Copy link for {title}")).to_be_focused()
+        return page.get_by_label(f"Link for {title}", exact=True).input_value()
+
+    def asking(self, _folder: Path) -> None:
+        page = self.page
+        page.get_by_role("link", name="Ask for files", exact=True).click()
+        expect(page.locator("#requests-empty")).to_be_visible()
+        page.evaluate("document.activeElement.blur()")
+        self.take("asking-empty")
+        for title, most, sent in (("Signed contract", 1, 1), ("Reports of the northern region", 12, 3)):
+            headers = {"Authorization": f"Bearer {self.ask(title, files=most).partition('#')[2]}"}
+            for number in range(sent):
+                self.live.request(
+                    "PUT", f"/api/upload/{title} {number + 1}.pdf".replace(" ", "%20"), PDF.read_bytes(), headers
+                )
+        page.get_by_role("button", name="Refresh").click()
+        expect(page.locator("#requests-list")).to_contain_text("3 of 12 files")
+        self.ask("Tax papers 2026", "All receipts as PDF, please, and the letter of the bank.")
+        page.locator("#requests-h").evaluate("(heading) => heading.scrollIntoView()")
+        self.take("asking")
+        page.get_by_role("link", name="Files", exact=True).click()
+        expect(page.locator("#app-view")).to_be_visible()
+
+    def account(self, _folder: Path) -> None:
+        page = self.page
+        for agent in (FIREFOX, "curl/8.14.1"):
+            body = json.dumps({"email": EMAIL, "password": PASSWORD}).encode()
+            headers = {"Content-Type": "application/json", "User-Agent": agent}
+            self.live.request("POST", "/api/auth/login", body, headers)
+        page.get_by_role("link", name="Account", exact=True).click()
+        expect(page.locator(".sessions .entry")).to_have_count(3)
+        expect(page.locator(".storage meter")).to_be_visible()
+        page.evaluate("document.activeElement.blur()")
+        self.take("account")
+
+    def token(self, _folder: Path) -> None:
+        page = self.page
+        for name in ("scanner", "laptop"):
+            page.locator("#token-name").fill(name)
+            page.get_by_role("button", name="Make token").click()
+            expect(page.locator(".tokens .entry").first).to_contain_text(name)
+            if name == "scanner":
+                page.get_by_role("button", name="Done").click()
+        page.evaluate("document.activeElement.blur()")
+        page.locator("#tokens-h").evaluate("(heading) => heading.scrollIntoView()")
+        self.take("token")
+        page.get_by_role("link", name="Files", exact=True).click()
+        expect(page.locator("#app-view")).to_be_visible()
+
     def sign_in_again(self, folder: Path) -> None:
         self.context.clear_cookies(name="token")
         self.context.clear_cookies(name="refresh_token")
@@ -250,7 +309,7 @@ def take_all(browser: Browser) -> None:
     for width, scheme in LOOKS:
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder)
-            live = start_live(place, ADMIN_EMAIL=EMAIL)
+            live = start_live(place, ADMIN_EMAIL=EMAIL, USER_QUOTA_BYTES=str(QUOTA))
             try:
                 context = browser.new_context(
                     viewport={"width": width, "height": HEIGHTS[width]},
@@ -271,7 +330,7 @@ def fill(album: Album, place: Path) -> None:
     album.empty()
     first = (album.documents, album.mixed, album.offline)
     new = (album.already_there, album.notice, album.drag, album.folded, album.unfinished)
-    for state in (*first, *new, album.sign_in_again):
+    for state in (*first, *new, album.asking, album.account, album.token, album.sign_in_again):
         state(place)
 
 

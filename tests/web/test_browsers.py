@@ -1,5 +1,6 @@
 """Issue 10: the flows in Firefox and in WebKitGTK, through the real `serve` process; Chromium has all other tests."""
 
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,10 @@ HEED = """() => {
 }"""
 HURRY = "async (times) => { Object.assign((await import('/js/config.js')).TIMING, times); }"
 FOCUSED = "() => document.activeElement.id"
+SELECTION = """() => {
+    const { value, selectionStart, selectionEnd } = document.activeElement;
+    return value?.slice(selectionStart, selectionEnd) ?? '';
+}"""
 TEXT = "(selector) => document.querySelector(selector).textContent"
 QUEUE = """() => Object.fromEntries(Array.from(document.querySelectorAll('#queue .rows > li'),
     (row) => [row.querySelector('.full').textContent, row.dataset.status]))"""
@@ -179,6 +184,26 @@ def test_an_expired_session_is_refreshed_once(inside: Browser, person: Account, 
     assert eventually(lambda: inside.evaluate(REFRESHES) == 2)
     shelf_holds(inside, 5)
     assert len(person.names) == 5
+
+
+def test_a_link_is_made_copied_by_hand_and_ended(inside: Browser) -> None:
+    """Issue 11: without a clipboard the field is selected."""
+    inside.evaluate("() => { Object.defineProperty(navigator, 'clipboard', { value: undefined }); }")
+    inside.click("#pages [data-page=requests]")
+    inside.wait_for("#requests-empty")
+    inside.click("#request-title")
+    inside.type("Tax papers")
+    inside.press(ENTER)
+    inside.wait_for("#requests-list .copy")
+    assert eventually(lambda: inside.evaluate("() => document.activeElement.matches('.copy')"))
+    inside.click("#requests-list .copy")
+    link = r"^http://[^#]+/request#[0-9a-f]{32}[.][0-9a-f]{32}$"
+    assert eventually(lambda: re.search(link, inside.evaluate(SELECTION)))
+    inside.click("#requests-list .end")
+    inside.wait_for("#confirm")
+    inside.click("#confirm-yes")
+    inside.wait_for("#requests-empty")
+    assert inside.evaluate(FOCUSED) == "requests-h"
 
 
 def test_a_sent_file_waits_for_its_answer(inside: Browser, person: Account, disk: Disk) -> None:

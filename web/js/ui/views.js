@@ -1,7 +1,7 @@
 // What the page shows: the sign-in page or the app, the dialog and the banner over it, and the title.
 import { say } from '../words.js';
 import { announce } from './announcer.js';
-import { $, ask } from './dom.js';
+import { $, ask, focusFirst } from './dom.js';
 import { emptySignIn } from './signin.js';
 
 /** Show what `session`, `network` and `context.app`, once it is loaded, say; nothing if `isLost` tells that it cannot
@@ -46,7 +46,8 @@ export function mountViews(context) {
   function banner() {
     const text = bannerText();
     if (text && text !== bannerSaid) announce(text, { alert: true });
-    if (!text && document.activeElement === $('banner-action')) $('choose').focus();
+    const isLeft = !text && document.activeElement === $('banner-action');
+    if (isLeft) focusFirst($('choose'), $(view).querySelector('h1'));
     bannerSaid = text;
     $('banner').hidden = !text;
     $('banner-text').textContent = text;
