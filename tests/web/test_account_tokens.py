@@ -27,7 +27,7 @@ def make(page: Page, name: str, scope: str = "Upload only", term: str = "1 year"
 
 
 def test_a_token_is_shown_once_and_its_command_works(
-    signed_in: Page, person: Account, origin: str, tmp_path: Path, allow: Allow
+    signed_in: Page, person: Account, origin: str, tmp_path: Path
 ) -> None:
     """The line is that of docs/scripts.md and sends a file as it stands; then the token is nowhere in the page."""
     signed_in.context.grant_permissions(["clipboard-read", "clipboard-write"])
