@@ -21,6 +21,8 @@ LEFT_OUT = {
     "test_storage.py": "the folder's own",
     "test_crashes.py": "has both kinds of engines itself",
     "test_cors.py": "bytes before storage",
+    "test_cross_site.py": "headers, which are judged before storage",
+    "test_tokens.py": "forged tokens, which are judged before storage; test_sessions.py has the good ones",
     "test_postgres.py": "PostgreSQL's own, which it has in the first run",
     "test_s3.py": "the bucket's own, which it has in the first run",
     "test_archive_s3.py": "the bucket's own, which it has in the first run",
