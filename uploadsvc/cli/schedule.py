@@ -92,6 +92,8 @@ def _verify(app: Flask) -> None:
             checked, damaged = _verified_documents()
             for user_id, counted, kept in Document.miscounted():
                 log.error("usage_miscounted", extra={"user_id": user_id, "counted": counted, "kept": kept})
+            for request_id, counted, kept in Document.beyond_requests():
+                log.error("request_miscounted", extra={"file_request": request_id, "counted": counted, "kept": kept})
         _record(app).touch()
         log.info("verified", extra={"documents": checked, "damaged": damaged})
     except Exception:  # leaving the context raises, too, when its connection is lost

@@ -12,8 +12,9 @@ _KEY = given(
     {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
     "A repeat with the same files gets the first answer, and nothing is stored twice.",
 )
+_PARTS = "Every part with a filename is a file, others are text; `from` is what a file request's visitor calls himself."
 _FORM = sent(
-    record({"file": several(BINARY, minItems=1)}, description="Every part with a filename is a file, others are text."),
+    record({"file": several(BINARY, minItems=1)}, description=_PARTS),
     "multipart/form-data",
     example={"file": ["Quarterly notes.\n"]},
     encoding={
@@ -104,7 +105,7 @@ FILES: dict[str, dict[str, Any]] = {
         "Tell the instance's name, what may be uploaded, and how much is kept for whom",
         [*UPLOAD, {}],
         ok(
-            "Who has good credentials is told `quotaBytes`, 0 for none, and `usedBytes`.",
+            "Who has an account's credentials is told `quotaBytes`, 0 for none, and `usedBytes`.",
             {
                 "instanceName": WORD,
                 "maxFileBytes": SIZE,

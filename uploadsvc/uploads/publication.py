@@ -12,6 +12,7 @@ from ..filetypes import Candidate, safe_name
 from ..intake import Received, ReceivedFile
 from ..models import Row, now, registration
 from ..storage import Staged, Storage
+from . import visitors
 
 log = logging.getLogger("uploadsvc.uploads")
 
@@ -29,7 +30,7 @@ class Publication:
         self._storage: Storage = current_app.extensions["storage"]
         self._announced: list[str] = []  # public ids
         self._published: list[str] = []  # paths
-        about = {"idempotency_key": key, "upload_digest": digest, "created_at": now()}
+        about = {"idempotency_key": key, "upload_digest": digest, "created_at": now()} | visitors.about(received.fields)
         self.rows = [_row(file, part) | about for part, file in enumerate(self._files)]
         self.rows[0]["fields"] = received.fields or None
 
