@@ -229,13 +229,16 @@ def got(places: dict[str, Any], path: str, **headers: str) -> tuple[int, dict[st
     return found
 
 
-@pytest.mark.parametrize("path", ["/", "/index.html", "/js/main.js", "/js/ui/dom.js", "/css/base.css", "/icon.svg"])
+PAGES = {"/", "/index.html", "/request"}
+
+
+@pytest.mark.parametrize("path", [*sorted(PAGES), "/js/main.js", "/js/ui/dom.js", "/css/base.css", "/icon.svg"])
 def test_the_page_comes_with_the_services_own_headers(places: dict[str, Any], site: Live, path: str) -> None:
     """B9: but for where it may connect to; the same types and bytes but for one line; asked for again each time."""
     status, headers, body = got(places, path)
     _, own, original = site.request("GET", path, headers={"Host": NAME})
     told = body.replace(b'<meta name="api" content="%s">' % places["api"].encode(), b'<meta name="api" content="">')
-    assert status == 200 and told == original and (told != body) is (path in {"/", "/index.html"})
+    assert status == 200 and told == original and (told != body) is (path in PAGES)
     wanted = config.security_headers({"PUBLIC_URL": "https://files.example.org"})
     wanted["Content-Security-Policy"] = wanted["Content-Security-Policy"].replace(
         "connect-src 'self'", f"connect-src {places['api']}"

@@ -44,7 +44,7 @@ export function mountVisit({ visit, queue, network, limits, start }) {
     $('end-text').textContent = whyEnded(visit);
     $('end').hidden = false;
     if (focused) focusFirst($('end-h'));
-    if (!told) announce(`${$('end-h').textContent}. ${$('end-text').textContent}`, { alert: true });
+    if (!told) announce(whyEnded(visit), { alert: true });
     told = true;
   }
 

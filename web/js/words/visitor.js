@@ -14,11 +14,11 @@ export default {
     link_wrong_text: 'Copy the whole link again, or ask whoever sent it to you for a new one.',
     over: 'This request is over',
     over_text:
-      'No more files are taken. If you still have some to send, ask whoever sent you the link for a new one.',
+      'No more files are taken; what has arrived was kept. If you still have some to send, ask whoever sent you the link for a new one.',
     over_full:
-      'It has all the files it asked for. If you still have some to send, ask whoever sent you the link for a new one.',
+      'The request has all the files it asked for. If you still have some to send, ask whoever sent you the link for a new one.',
     over_late:
-      'Its time is up. If you still have files to send, ask whoever sent you the link for a new one.',
+      'The request has run out of time. If you still have files to send, ask whoever sent you the link for a new one.',
     failed_over: 'The request is over and takes no more files.',
     failed_link: 'The link does not work any more.',
     failed_no_room: 'There is no room left for it. Tell whoever sent you the link.',
@@ -42,7 +42,7 @@ export default {
       'Kopieren Sie den ganzen Link erneut, oder bitten Sie die Person, die ihn geschickt hat, um einen neuen.',
     over: 'Diese Anfrage ist beendet',
     over_text:
-      'Es werden keine Dateien mehr angenommen. Wenn Sie noch welche haben, bitten Sie die Person, die Ihnen den Link geschickt hat, um einen neuen.',
+      'Es werden keine Dateien mehr angenommen; was angekommen ist, bleibt. Wenn Sie noch welche haben, bitten Sie die Person, die Ihnen den Link geschickt hat, um einen neuen.',
     over_full:
       'Alle gewünschten Dateien sind da. Wenn Sie noch welche haben, bitten Sie die Person, die Ihnen den Link geschickt hat, um einen neuen.',
     over_late:
