@@ -33,10 +33,10 @@ export class Visit extends EventTarget {
     return this.expiresAt !== null;
   }
 
-  /** Ask, unless that is known and fresh; raises ApiError, NetworkTrouble. */
-  async ensure() {
-    const isStale = this.state === 'open' && Date.now() - this.#askedAt > this.timing.listFresh;
-    if (this.isUnknown || isStale) await this.look();
+  /** Ask again when the last answer is no longer fresh; raises ApiError, NetworkTrouble. */
+  async refresh() {
+    const isStale = Date.now() - this.#askedAt > this.timing.listFresh;
+    if (this.state === 'open' && isStale) await this.look();
   }
 
   /** Ask what is asked for and whether it still is; raises ApiError, NetworkTrouble. */

@@ -56,7 +56,7 @@ queue.addEventListener('stored', () => {
 queue.addEventListener('unsure', () => setTimeout(look, TIMING.settle));
 for (const type of ['focus', 'visibilitychange', 'pageshow']) {
   addEventListener(type, () => {
-    if (!document.hidden) visit.ensure().catch(() => {});
+    if (!document.hidden) visit.refresh().catch(() => {});
   });
 }
 addEventListener('hashchange', () => location.reload()); // another link was pasted over this one

@@ -25,13 +25,15 @@ export function mountVisit({ visit, queue, network, limits, start }) {
     document.title = decorate(page ? say('page_title', { page, name }) : name);
   }
 
+  const isClosed = () => isEnded(visit) || !network.up || visit.error?.status !== undefined;
+
   function show() {
     const isReady = visit.isSeen && limits.types.length > 0;
     $('visit-view').hidden = !isReady;
-    $('closed-view').hidden = visit.isSeen || !isClosed(visit);
-    $('loading').hidden = !isSlow || !network.up || isReady || isClosed(visit);
+    $('closed-view').hidden = isReady || !isClosed();
+    $('loading').hidden = !isSlow || isReady || isClosed();
     if (visit.isSeen) showRequest(visit);
-    else if (isClosed(visit)) showClosed(visit, limits);
+    if (!$('closed-view').hidden) showClosed(visit, network, limits);
     if (isReady && isEnded(visit)) showEnd();
     showBanner();
     setTitle();
@@ -71,7 +73,6 @@ export function mountVisit({ visit, queue, network, limits, start }) {
 }
 
 const isEnded = ({ state }) => state in HEADING;
-const isClosed = (visit) => isEnded(visit) || visit.error?.status !== undefined;
 
 /** Show what is asked for: in the words of whoever asks, without a link in them. */
 function showRequest({ title, note, expiresAt, filesLeft }) {
@@ -82,11 +83,13 @@ function showRequest({ title, note, expiresAt, filesLeft }) {
 }
 
 /** Show why there is nothing to see, and what can be done about it. */
-function showClosed(visit, limits) {
-  const ended = isEnded(visit);
-  $('closed-h').textContent = say(ended ? HEADING[visit.state] : 'visit_failed');
-  $('closed-text').textContent = ended ? whyEnded(visit) : failureText(visit.error, limits);
-  $('closed-again').hidden = ended;
+function showClosed(visit, network, limits) {
+  const { state, error } = visit;
+  const canTry = !isEnded(visit) && network.up; // else the banner says so
+  $('closed-h').textContent = say(HEADING[state] ?? 'visit_failed');
+  $('closed-text').textContent = isEnded(visit) ? whyEnded(visit) : '';
+  if (canTry) $('closed-text').textContent = failureText(error, limits);
+  $('closed-again').hidden = !canTry;
 }
 
 function whyEnded({ state, expiresAt, filesLeft }) {
