@@ -13,11 +13,12 @@ from sqlalchemy import event, inspect, text
 
 from tests.support.bodies import PDF, part
 from tests.support.engines import BASE, Live
-from tests.support.people import Person, add_user
+from tests.support.people import PASSWORD, Person
 from tests.support.postgres import Postgres
 from tests.support.stack import change
 from tests.support.visitors import OVER, Visitor, asked, bearer_of, error, visitor_of
 from uploadsvc import create_app
+from uploadsvc.credentials import hashed
 from uploadsvc.extensions import db
 
 
@@ -209,6 +210,10 @@ def at_0003(request: pytest.FixtureRequest, postgres: Postgres, tmp_path: Path) 
     on_postgres = request.param == "PostgreSQL"
     url = postgres.create() if on_postgres else ""
     app = create_app(BASE | {"INSTANCE_PATH": str(tmp_path / "old"), "DATABASE_URL": url})
+    account = (
+        "INSERT INTO users (email, password_hash, is_active, created_at, used_bytes)"
+        " VALUES ('alice@example.com', :hash, true, '2026-01-02 03:04:05.000000', 14)"
+    )
     row = (
         "INSERT INTO documents (public_id, user_id, filename, path, content_type, size, sha256, status, created_at,"
         " part, fieldname) VALUES (:id, 1, 'a.pdf', :path, 'application/pdf', 7, 'h', 'success',"
@@ -216,11 +221,10 @@ def at_0003(request: pytest.FixtureRequest, postgres: Postgres, tmp_path: Path) 
     )
     with app.app_context():
         flask_migrate.upgrade(revision="0003")
-        add_user(app, "alice@example.com")
         with db.engine.begin() as connection:
+            connection.execute(text(account), {"hash": hashed(PASSWORD, 4)})
             for number in (1, 2):
                 connection.execute(text(row), {"id": f"{number:032}", "path": f"1/{number}-a.pdf"})
-            connection.execute(text("UPDATE users SET used_bytes = 14"))
         db.engine.dispose()
     yield app
     with app.app_context():

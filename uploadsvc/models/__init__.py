@@ -3,10 +3,11 @@
 Times are naive UTC: SQLite keeps no zone, and one convention on every engine beats two.
 """
 
-from . import registration
+from . import lists, registration
 from .accounts import PARENT_GRACE, REFRESH_LIFE, SESSION_LIFE, Account, Session, User
 from .clock import now, rfc3339
 from .documents import KEPT, SENDER_CHARS, Document, Row
+from .lists import ORDERS, Order, Place
 from .requests import (
     DEFAULT_DAYS,
     DEFAULT_FILES,
@@ -18,6 +19,7 @@ from .requests import (
     Visit,
     check_places,
 )
+from .search import fold, search_key
 from .tokens import SCOPES, ApiToken
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "MAX_DAYS",
     "MAX_FILES",
     "NOTE_CHARS",
+    "ORDERS",
     "PARENT_GRACE",
     "REFRESH_LIFE",
     "SCOPES",
@@ -37,12 +40,17 @@ __all__ = [
     "ApiToken",
     "Document",
     "FileRequest",
+    "Order",
+    "Place",
     "Row",
     "Session",
     "User",
     "Visit",
     "check_places",
+    "fold",
+    "lists",
     "now",
     "registration",
     "rfc3339",
+    "search_key",
 ]

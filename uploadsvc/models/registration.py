@@ -64,7 +64,7 @@ def forget_announced(before: datetime) -> None:
 
 def _count(rows: list[Row], quota: int) -> None:
     """Count an upload against what its account may keep and, if a visitor sent it, what his request may take."""
-    User.charge(rows[0]["user_id"], sum(row["size"] for row in rows), quota)
+    User.charge(rows[0]["user_id"], len(rows), sum(row["size"] for row in rows), quota)
     if rows[0]["request_id"] is not None:
         FileRequest.count(rows[0]["request_id"], len(rows))
 

@@ -125,7 +125,7 @@ class FileRequest(db.Model):  # type: ignore[name-defined]
 
         One whose files have all come can still be visited: who repeats the last upload gets its answer.
         """
-        row = connection().execute(_VISITED, {"public_id": public_id}).one_or_none()
+        row: Any = connection().execute(_VISITED, {"public_id": public_id}).one_or_none()
         if row is None or row.ended_at is not None:
             raise RequestOver
         if row.expires_at <= now():
@@ -133,7 +133,7 @@ class FileRequest(db.Model):  # type: ignore[name-defined]
             raise RequestOver
         left = row.max_files - row.files_received
         visit = Visit(row.request_id, public_id, row.title, row.note, row.expires_at, left)
-        return Account(*row[:4]), visit
+        return Account(*row[: len(ACCOUNT_COLUMNS)]), visit
 
     @classmethod
     def count(cls, request_id: int, files: int) -> None:

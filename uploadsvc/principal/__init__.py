@@ -65,6 +65,11 @@ class Principal(NamedTuple):
         """Return the account's id."""
         return self.account.user_id
 
+    @property
+    def collects(self) -> bool:
+        """Tell whether it reaches what others keep: a collector in person, none of his tokens and no visitor of his."""
+        return self.scope is Scope.SESSION and bool(self.account.is_collector)
+
 
 def init_app(app: Flask) -> None:
     """Remember what was proven, and answer every bad token with 401."""
