@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.support.engines import Live, free_port, start_live
 from tests.support.proxies import APP, BEHIND, NAME, cdn, nginx
@@ -109,6 +109,35 @@ def test_a_day_on_another_host(signed_in: Page, person: Account) -> None:
     expect(signed_in.locator("#sign-in-view")).to_be_visible()
     signed_in.reload()
     expect(signed_in.locator("#sign-in-view")).to_be_visible()
+
+
+ASK = """async (api) => {
+    const headers = { 'Content-Type': 'application/json', 'X-CSRF-Token': localStorage.getItem('csrf_token') };
+    const body = JSON.stringify({ title: 'Tax papers 2026', maxFiles: 1 });
+    const answer = await fetch(`${api}/api/requests`, { method: 'POST', credentials: 'include', headers, body });
+    return (await answer.json()).url;
+}"""
+
+
+def test_a_visitor_comes_to_the_same_host(signed_in: Page, person: Account, allow: Allow, api: str) -> None:
+    """The page of a request works from there, too; no cookie of whoever is signed in goes along."""
+    allow(f"{REFUSED} 401")
+    link = signed_in.evaluate(ASK, api)
+    page = signed_in.context.new_page()
+    sent: list[Request] = []
+    page.on("request", sent.append)
+    page.goto("/request#" + link.partition("#")[2])
+    page.locator("#sender").fill("Ana")
+    choose(page, pdf("a.pdf"))
+    expect(page.locator("#thanks")).to_have_text("1 file arrived. Thank you.")
+    expect(page.get_by_role("heading", name="This request is over")).to_be_visible()
+    assert [(document["filename"], document["sender"]) for document in person.documents] == [("a.pdf", "Ana")]
+    uploads = [
+        request.all_headers()
+        for request in sent
+        if "POST /api/upload" in f"{request.method} {request.url.removeprefix(api)}"
+    ]
+    assert len(uploads) == 1 and "cookie" not in uploads[0]
 
 
 def test_the_session_outlives_its_access_token(signed_in: Page, person: Account, allow: Allow) -> None:
