@@ -5,6 +5,7 @@ Run `.venv/bin/python -m docs.screenshots`; the PNGs go to docs/screenshots/. `C
 """
 
 import base64
+import json
 import os
 import shutil
 import signal
@@ -33,6 +34,8 @@ EMAIL = "maria@example.org"
 PDF, DOCX, TXT = (FILES / name for name in ("cairo.pdf", "libreoffice.docx", "ascii.txt"))
 PATIENCE = 60_000
 NOTE = "Dear Ana,\nplease send me what you have for 2026: letters of the bank, insurance, rent.\nThank you, Maria"
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:152.0) Gecko/20100101 Firefox/152.0"
+QUOTA = 100 * 1024 * 1024  # bytes
 LONG = "Quarterly report of the northern region, with all appendices, final.pdf"
 
 
@@ -240,6 +243,32 @@ class Album:
         expect(page.locator("#unfinished")).to_be_hidden()
         page.locator(".notice").click()
 
+    def account(self, _folder: Path) -> None:
+        page = self.page
+        for agent in (FIREFOX, "curl/8.14.1"):
+            body = json.dumps({"email": EMAIL, "password": PASSWORD}).encode()
+            headers = {"Content-Type": "application/json", "User-Agent": agent}
+            self.live.request("POST", "/api/auth/login", body, headers)
+        page.get_by_role("link", name="Account", exact=True).click()
+        expect(page.locator(".sessions .entry")).to_have_count(3)
+        expect(page.locator(".storage meter")).to_be_visible()
+        page.evaluate("document.activeElement.blur()")
+        self.take("account")
+
+    def token(self, _folder: Path) -> None:
+        page = self.page
+        for name in ("scanner", "laptop"):
+            page.locator("#token-name").fill(name)
+            page.get_by_role("button", name="Make token").click()
+            expect(page.locator(".tokens .entry").first).to_contain_text(name)
+            if name == "scanner":
+                page.get_by_role("button", name="Done").click()
+        page.evaluate("document.activeElement.blur()")
+        page.locator("#tokens-h").evaluate("(heading) => heading.scrollIntoView()")
+        self.take("token")
+        page.get_by_role("link", name="Files", exact=True).click()
+        expect(page.locator("#app-view")).to_be_visible()
+
     def sign_in_again(self, folder: Path) -> None:
         self.context.clear_cookies(name="token")
         self.context.clear_cookies(name="refresh_token")
@@ -276,7 +305,7 @@ def take_all(browser: Browser) -> None:
     for width, scheme in LOOKS:
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder)
-            live = start_live(place, ADMIN_EMAIL=EMAIL)
+            live = start_live(place, ADMIN_EMAIL=EMAIL, USER_QUOTA_BYTES=str(QUOTA))
             try:
                 context = browser.new_context(
                     viewport={"width": width, "height": HEIGHTS[width]},
@@ -299,7 +328,7 @@ def fill(album: Album, place: Path) -> None:
     album.empty()
     first = (album.documents, album.mixed, album.offline)
     new = (album.already_there, album.notice, album.drag, album.folded, album.unfinished)
-    for state in (*first, *new, album.sign_in_again):
+    for state in (*first, *new, album.account, album.token, album.sign_in_again):
         state(place)
 
 

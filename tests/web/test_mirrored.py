@@ -55,6 +55,8 @@ MISPLACED = """() => {
     };
     const meets = (box) => (text) => text.left < box.right - 1 && box.left < text.right - 1
         && text.top < box.bottom - 1 && box.top < text.bottom - 1;
+    const isCut = (text) => getComputedStyle(text).overflowX === 'hidden';
+    const extent = (text) => isCut(text) ? [text.getBoundingClientRect()] : boxes(text);
     const visible = (all) => [...all].filter((element) => element.checkVisibility());
     for (const line of visible(document.querySelectorAll('.row'))) {
         const texts = visible(line.querySelectorAll('.meta, .cut'))
@@ -69,10 +71,10 @@ MISPLACED = """() => {
     for (const button of visible(document.querySelectorAll('dialog button'))) {
         if (new Set(boxes(button).map((box) => box.top)).size > 1) tell('two lines', button);
     }
-    const parts = document.querySelectorAll('.top, .zone, .banner, .head, .total, .folded, dialog, form');
-    for (const part of visible(parts)) {
+    const parts = '.top, .zone, .banner, .head, .total, .folded, .entry, .once, dialog, form';
+    for (const part of visible(document.querySelectorAll(parts))) {
         const texts = visible(part.querySelectorAll('p, h1, h2, label, bdi, summary span'))
-            .filter((text) => !text.closest('button, .row')).flatMap(boxes);
+            .filter((text) => !text.closest('button, .row')).flatMap(extent);
         const controls = visible(part.querySelectorAll('button')).filter((one) => !one.closest('.row'));
         for (const one of controls) {
             const box = one.getBoundingClientRect();

@@ -63,7 +63,7 @@ def test_a_page_goes_with_its_account(signed_in: Page, new_person: Callable[[], 
     """After a sign-out nothing of it is left, and whoever comes next begins with the files."""
     go(signed_in, "Account")
     expect(signed_in.locator("#account-view")).to_be_visible()
-    signed_in.get_by_role("button", name="Sign out").click()
+    signed_in.get_by_role("banner").get_by_role("button", name="Sign out").click()
     expect(signed_in.get_by_role("heading", name="Sign in", exact=True)).to_be_focused()
     expect(signed_in.locator("#account-view")).to_have_count(0)
     sign_in(signed_in, new_person())

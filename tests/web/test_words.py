@@ -35,6 +35,7 @@ SHOWN = re.compile(
 NO_WORDS = {
     *("Content-Type", "Retry-After", "Idempotency-Key", "Bearer ", "Files", "body, main", "li button"),
     *("input, textarea, [contenteditable]", "/api/documents?"),
+    "curl -gsS -H 'Authorization: Bearer ' -H 'Accept: text/plain' -T report.pdf \"\" | sha256sum -c --strict",
     *("found malware in it", "it contains macros", "it is encrypted", "the archive is damaged"),  # the server's
 }
 PHYSICAL = re.compile(

@@ -66,6 +66,12 @@ export function ago(milliseconds) {
   return minutes < 60 ? AGO.format(-minutes, 'minute') : AGO.format(-Math.floor(minutes / 60), 'hour');
 }
 
+/** Return when something was, the coarser the longer ago: "2 hours ago", "yesterday", "3 Mar 2025". */
+export function lately(moment, present = new Date()) {
+  const age = present - moment;
+  return age < DAY_LENGTH ? ago(age) : since(moment, present);
+}
+
 /** Return how long something still takes, roughly: "20 seconds", "4 minutes", "2 hours". */
 export function lasting(milliseconds) {
   const seconds = milliseconds / 1000;
@@ -74,7 +80,8 @@ export function lasting(milliseconds) {
   return duration(Math.round(seconds / 3600), 'hour');
 }
 
-function duration(value, unit) {
+/** Return a length of time in words: "90 days", "1 year". */
+export function duration(value, unit) {
   return value.toLocaleString(locale, { style: 'unit', unit, unitDisplay: 'long' });
 }
 

@@ -78,6 +78,15 @@ export async function request(
   }
 }
 
+/** Delete what is at `path`; what is gone already counts as deleted. Raises ApiError, NetworkTrouble. */
+export async function remove(path) {
+  try {
+    await request(path, { method: 'DELETE' });
+  } catch (error) {
+    if (error.status !== 404) throw error;
+  }
+}
+
 /** Return the seconds that a Retry-After header asks for, a number or a date (RFC 9110 §10.2.3). */
 function seconds(header) {
   const value = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1000;

@@ -55,14 +55,14 @@ export class Session extends EventTarget {
     this.#known = '';
   }
 
-  /** Run `send` in a fresh session, and once more after a 401 and a refresh. */
+  /** Run `send` in a fresh session, and once more after a 401 and a refresh; a wrong password is no ended session. */
   async authorised(send) {
     for (let renewed = false; ; renewed = true) {
       const seen = await this.ensureFresh();
       try {
         return await send();
       } catch (error) {
-        if (error.status !== 401) throw error;
+        if (error.status !== 401 || error.code === 'invalid_credentials') throw error;
         if (renewed) this.#end('ended');
         else await this.#renew(seen);
       }

@@ -19,7 +19,8 @@ export function mountBanner(network, { text, act } = NOTHING) {
   function show() {
     const sentence = now();
     if (sentence && sentence !== said) announce(sentence, { alert: true });
-    if (!sentence && document.activeElement === button) focusFirst($('choose'), $('main'));
+    const isLeft = !sentence && document.activeElement === button;
+    if (isLeft) focusFirst($('choose'), document.querySelector('.view:not([hidden]) h1'));
     said = sentence;
     $('banner').hidden = !sentence;
     $('banner-text').textContent = sentence;

@@ -6,7 +6,7 @@ import { SignedOut } from '../session.js';
 import { phrase, say } from '../words.js';
 import { announce } from './announcer.js';
 import { makeDocument, patchDocument } from './document-row.js';
-import { $, ask, soon } from './dom.js';
+import { $, ask, busily, isolate, soon } from './dom.js';
 
 /** Keep the documents' section as `store` says. */
 export function mountDocuments(store, { session, limits }) {
@@ -71,15 +71,6 @@ async function showOlder(store, show) {
   tellReading(store, count ? say('older_shown', { count }) : say('older_none'));
 }
 
-/** Do what `button` asks for, once at a time; return what came of it, or undefined if that is on its way already. */
-async function busily(button, act) {
-  if (button.ariaBusy === 'true') return undefined;
-  button.ariaBusy = 'true';
-  const outcome = await act();
-  button.ariaBusy = 'false';
-  return outcome;
-}
-
 /** Whoever has to sign in first is told so by the dialog. */
 function tellReading({ failed, session }, text) {
   if (failed) announce(say('documents_failed'), { alert: true });
@@ -102,9 +93,7 @@ async function download(event, link, session) {
 
 async function remove(document, row, store, limits) {
   const name = row.querySelector('.full').textContent;
-  const isolated = window.document.createElement('bdi');
-  isolated.textContent = name;
-  const title = phrase('delete_question', { name: isolated });
+  const title = phrase('delete_question', { name: isolate(name) });
   if (!(await ask({ title, text: say('delete_warning'), yes: say('delete') }))) return;
   const next = row.previousElementSibling?.querySelector('.delete') ?? $('documents-h');
   try {

@@ -10,6 +10,13 @@ export const focusFirst = (...places) => places.find((element) => element?.check
 /** Return a copy of a template's one element. */
 export const clone = (id) => $(id).content.firstElementChild.cloneNode(true);
 
+/** Return `text` in an element in which it keeps its own direction. */
+export function isolate(text) {
+  const element = document.createElement('bdi');
+  element.textContent = text;
+  return element;
+}
+
 /** Return a function that runs `act` once, a frame after the first of many calls. */
 export function soon(act) {
   let timer = 0;
@@ -35,4 +42,15 @@ export function ask({ title, text, yes }) {
       if (!dialog.open) resolve(dialog.returnValue === 'yes'); // else it is the last question's, come late
     };
   });
+}
+
+/** Do what `button` asks for, once at a time; return what came of it, or undefined if that is on its way already. */
+export async function busily(button, act) {
+  if (button.ariaBusy === 'true') return undefined;
+  button.ariaBusy = 'true';
+  try {
+    return await act();
+  } finally {
+    button.ariaBusy = 'false';
+  }
 }

@@ -33,8 +33,10 @@ export class Pages extends EventTarget {
     return this.#name === FILES ? '' : $(this.view).querySelector('h1').textContent;
   }
 
-  /** Show the page that the address names; what is no page, as the way past the header, leaves all as it is. */
+  /** Show the page that the address names, once somebody is signed in; what is no page, as the way past the header,
+   * leaves all as it is. */
   async heedAddress() {
+    if (!this.#context.session.user) return;
     const name = location.hash.slice(1) || FILES;
     if (name === FILES) this.#show(FILES);
     else if (name in LATER && name !== this.#name) await this.#fetch(name);

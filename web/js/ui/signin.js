@@ -2,7 +2,8 @@
 import { say, sayWait } from '../words.js';
 import { $ } from './dom.js';
 
-const THROTTLED = {
+/** How the wait after too many passwords is told. */
+export const THROTTLED = {
   seconds: 'sign_in_throttled',
   minutes: 'sign_in_throttled_minutes',
   unknown: 'sign_in_throttled_unknown',
@@ -13,7 +14,7 @@ export function mountSignIn(session, loaded) {
   const form = $('sign-in');
   const button = form.querySelector('[type=submit]');
 
-  $('show-password').addEventListener('click', () => reveal($('password').type === 'password'));
+  mountReveal($('password'), $('show-password'));
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     if (button.ariaBusy === 'true') return;
@@ -27,7 +28,7 @@ export function mountSignIn(session, loaded) {
 export function emptySignIn() {
   complain('');
   $('sign-in').reset();
-  reveal(false);
+  reveal($('password'), $('show-password'), false);
 }
 
 async function submit(session, loaded) {
@@ -61,7 +62,13 @@ function complain(text, ...wrong) {
   wrong[0]?.focus();
 }
 
-function reveal(visible) {
-  $('password').type = visible ? 'text' : 'password';
-  $('show-password').ariaPressed = String(visible);
+/** Let `button` show and hide the password in `field`. */
+export function mountReveal(field, button) {
+  button.addEventListener('click', () => reveal(field, button, field.type === 'password'));
+}
+
+/** Show the password in `field`, or hide it. */
+export function reveal(field, button, visible) {
+  field.type = visible ? 'text' : 'password';
+  button.ariaPressed = String(visible);
 }
