@@ -174,10 +174,10 @@ def test_in_german(browser: Browser, browser_context_args: dict[str, Any], origi
         watch.allowed.append(f"{REFUSED} 401")
         visit(page, asked)
         expect(page.locator("#visit-open")).to_contain_text("· noch 1 Datei")
-        expect(page.locator("#sender")).to_have_accessible_name("Ihr Name (freiwillig)")
+        expect(page.locator("#sender")).to_have_accessible_name("Ihr Name (optional)")
         choose(page, pdf("a.pdf"))
         expect(page.locator("#thanks")).to_have_text("1 Datei ist angekommen. Vielen Dank.")
-        expect(page.get_by_role("heading", name="Diese Anfrage ist beendet")).to_be_visible()
+        expect(page.get_by_role("heading", name="Diese Anforderung ist beendet")).to_be_visible()
         seen = " ".join(page.evaluate(SEEN))
         assert not [word for word in (" the ", " files", "file ", "Upload ") if word in seen], seen
         check(page)

@@ -25,7 +25,7 @@ export default {
   },
 
   de: {
-    visit_name: 'Ihr Name (freiwillig)',
+    visit_name: 'Ihr Name (optional)',
     visit_open: {
       one: 'Offen bis {time} · noch {count} Datei',
       other: 'Offen bis {time} · noch {count} Dateien',
@@ -40,14 +40,14 @@ export default {
     link_wrong: 'Dieser Link funktioniert nicht',
     link_wrong_text:
       'Kopieren Sie den ganzen Link erneut, oder bitten Sie die Person, die ihn geschickt hat, um einen neuen.',
-    over: 'Diese Anfrage ist beendet',
+    over: 'Diese Anforderung ist beendet',
     over_text:
       'Es werden keine Dateien mehr angenommen; was angekommen ist, bleibt. Wenn Sie noch welche haben, bitten Sie die Person, die Ihnen den Link geschickt hat, um einen neuen.',
     over_full:
       'Alle gewünschten Dateien sind da. Wenn Sie noch welche haben, bitten Sie die Person, die Ihnen den Link geschickt hat, um einen neuen.',
     over_late:
       'Die Zeit ist abgelaufen. Wenn Sie noch Dateien haben, bitten Sie die Person, die Ihnen den Link geschickt hat, um einen neuen.',
-    failed_over: 'Die Anfrage ist beendet und nimmt keine Dateien mehr an.',
+    failed_over: 'Die Anforderung ist beendet und nimmt keine Dateien mehr an.',
     failed_link: 'Der Link funktioniert nicht mehr.',
     failed_no_room: 'Dafür ist kein Platz mehr. Sagen Sie es der Person, die Ihnen den Link geschickt hat.',
   },
