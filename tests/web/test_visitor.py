@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.web.steps import (
     REFUSED,
@@ -148,6 +148,24 @@ def test_a_request_that_ends_while_the_queue_runs(page: Page, person: Account, w
     expect(page.locator("#retry-failed")).to_be_hidden()
     assert asked.received == [("early.pdf", None)]
     expect(page).to_have_title("Tax papers 2026 – Documents")
+
+
+def test_time_that_is_up_is_told(page: Page, person: Account, watch: Watch) -> None:
+    """A page that stayed open until after the request's last day, which here is the one that the page was told."""
+    watch.allowed.append(f"{REFUSED} 401")
+    asked = ask(person)
+
+    def tell_yesterday(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"expiresAt": "2026-01-01T00:00:00Z"})
+
+    page.route("**/api/request", tell_yesterday, times=1)
+    visit(page, asked)
+    asked.end()
+    choose(page, pdf("late.pdf"))
+    expect_status(page, "late.pdf", "FAILED")
+    expect(page.locator("#end-text")).to_contain_text("The request has run out of time. If you still have files")
+    assert asked.received == []
 
 
 @pytest.mark.parametrize("link", ["wrong", "cut"])
