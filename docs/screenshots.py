@@ -23,7 +23,8 @@ from tests.support.bodies import FILES
 from tests.support.engines import Live, start_live
 from tests.support.people import PASSWORD
 from tests.web.leaving import expect_kept, leave
-from tests.web.steps import Drag, middle
+from tests.web.steps import Account, Drag, middle
+from tests.web.visiting import ask
 
 OUT = Path(__file__).resolve().parent / "screenshots"
 TABLET = 768  # narrower screens are phones'
@@ -32,6 +33,7 @@ LOOKS = [(1280, "light"), (1280, "dark"), (TABLET, "light"), (390, "light"), (39
 EMAIL = "maria@example.org"
 PDF, DOCX, TXT = (FILES / name for name in ("cairo.pdf", "libreoffice.docx", "ascii.txt"))
 PATIENCE = 60_000
+NOTE = "Dear Ana,\nplease send me what you have for 2026: letters of the bank, insurance, rent.\nThank you, Maria"
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:152.0) Gecko/20100101 Firefox/152.0"
 QUOTA = 100 * 1024 * 1024  # bytes
 LONG = "Quarterly report of the northern region, with all appendices, final.pdf"
@@ -304,6 +306,30 @@ class Album:
         expect(self.page.get_by_role("dialog")).to_contain_text("3 files are waiting")
         self.take("sign-in-again")
 
+    def visit(self, folder: Path) -> None:
+        """What somebody without an account sees of a file request: empty, running, done, over."""
+        page, choose = self.page, self.page.locator("#files").set_input_files
+        asked = ask(Account(self.live, EMAIL), title="Tax papers 2026", note=NOTE, maxFiles=6)
+        page.goto(f"http://127.0.0.1:{self.live.port}{asked.link}")
+        expect(page.locator("#choose")).to_be_visible()
+        self.take("request-empty")
+        page.get_by_label("Your name").fill("Ana Costa")
+        choose([named(folder, "Bank letter.txt", TXT), named(folder, "Insurance 2026.pdf", PDF)])
+        expect(page.get_by_text("2 files arrived.")).to_be_visible(timeout=PATIENCE)
+        with halted(self.live):
+            choose([named(folder, f"{month}.pdf", PDF, 9_500_000) for month in ("Rent, January", "Rent, February")])
+            expect(row(page, "February")).not_to_contain_text("Uploading · 0%")
+            page.evaluate("document.activeElement.blur()")
+            self.take("request-running")
+        expect(page.get_by_text("4 files arrived.")).to_be_visible(timeout=PATIENCE)
+        page.evaluate("document.activeElement.blur()")
+        self.take("request-done")
+        asked.end()
+        choose([named(folder, "Donations.pdf", PDF)])
+        expect(page.locator("#end")).to_be_visible()
+        page.evaluate("document.activeElement.blur(), scrollTo(0, 0)")
+        self.take("request-over")
+
 
 def take_all(browser: Browser) -> None:
     for width, scheme in LOOKS:
@@ -319,6 +345,8 @@ def take_all(browser: Browser) -> None:
                     is_mobile=width < TABLET,
                 )
                 fill(Album(live, context, width, scheme), place)
+                if width != TABLET:
+                    Album(live, context, width, scheme).visit(place)
                 context.close()
             finally:
                 live.stop(signal.SIGKILL)

@@ -159,13 +159,14 @@ def test_the_figures_to_look_at_are_the_services_own(live: Live) -> None:
 
 
 def test_any_host_of_files_can_serve_the_page(tmp_path: Path) -> None:
-    """The one command of docs/growing.md changes the one line that says where the API is."""
+    """The one command of docs/growing.md changes the one line of each page that says where the API is."""
     [script] = re.findall(r"```sh\n(cp -r web site .*?)```", GROWING, re.DOTALL)
     (tmp_path / "web").symlink_to(ROOT / "web")
     subprocess.run(["sh", "-ec", script.replace("cp -r web ", "cp -rL web ")], cwd=tmp_path, check=True)
-    before, after = ((tmp_path / name / "index.html").read_text().splitlines() for name in ("web", "site"))
-    [(old, new)] = [lines for lines in zip(before, after, strict=True) if lines[0] != lines[1]]
-    assert (old, new) == (
-        '<meta name="api" content="">',
-        '<meta name="api" content="https://files.example.org">',
-    )
+    for page in ("index.html", "request.html"):
+        before, after = ((tmp_path / name / page).read_text().splitlines() for name in ("web", "site"))
+        [(old, new)] = [lines for lines in zip(before, after, strict=True) if lines[0] != lines[1]]
+        assert (old, new) == (
+            '<meta name="api" content="">',
+            '<meta name="api" content="https://files.example.org">',
+        )

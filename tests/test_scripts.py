@@ -630,6 +630,33 @@ def test_a_name_that_was_sent_before_is_kept_beside_the_first(desk: Desk, home: 
     assert desk.stored() == of(("a.pdf", desk.pdf), ("a.pdf", desk.pdf + b"more"))
 
 
+# --- Visitors
+
+
+def test_a_visitor_sends_by_the_link_of_a_request(desk: Desk) -> None:
+    """Contract §9: what is asked for, a proven file with a name, many by send.sh; once it is over, a sentence."""
+    wanted = json.dumps({"title": "Tax papers 2026", "maxFiles": 2}).encode()
+    headers = desk.live.login() | {"Content-Type": "application/json"}
+    status, _, answer = desk.live.request("POST", "/api/requests", wanted, headers)
+    assert status == 200
+    desk.write("link.txt", f"{desk.url}/request#{json.loads(answer)['url'].partition('#')[2]}\n")
+    (desk.folder / "token.txt").unlink()
+    desk.write("report.pdf")
+    done = ok(desk.run("visitor"))
+    assert '"filesLeft":2' in done.stdout.replace(" ", "") and done.stdout.endswith("report.pdf: OK\n")
+    assert (desk.folder / "visitor.txt").stat().st_mode & 0o777 == 0o600
+    desk.write("second.pdf", desk.pdf + b"second")
+    desk.save("send.sh")
+    there = {"URL": desk.url, "TOKEN_FILE": "visitor.txt"}
+    ok(desk.command("sh", "send.sh", "second.pdf", **there))
+    senders = "SELECT sender FROM documents ORDER BY id DESC LIMIT 2"
+    assert stack.rows(desk.live, senders) == [(None,), ("Ana Costa",)]
+    desk.write("third.pdf", desk.pdf + b"third")
+    done = desk.command("sh", "send.sh", "third.pdf", **there)
+    assert done.returncode == 1 and "error: This request is over" in done.stderr
+    assert desk.stored() == of(("report.pdf", desk.pdf), ("second.pdf", desk.pdf + b"second"))
+
+
 # --- Python, and PowerShell
 
 

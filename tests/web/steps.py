@@ -39,9 +39,10 @@ COUNT_UPLOADS = """() => {
         uploads.most = Math.max(uploads.most, uploads.now);
         return send.call(this, body);
     };
-    FormData.prototype.append = function (field, file, name) {
-        uploads.parts.push([name, file.type]);
-        return append.call(this, field, file, name);
+    FormData.prototype.append = function (...given) {
+        const [, file, name] = given;
+        if (file instanceof Blob) uploads.parts.push([name, file.type]);
+        return append.apply(this, given);
     };
 }"""
 SESSIONS: WeakKeyDictionary[Page, CDPSession] = WeakKeyDictionary()

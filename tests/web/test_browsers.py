@@ -13,6 +13,7 @@ from tests.support.clock import eventually
 from tests.support.engines import start_live
 from tests.support.people import PASSWORD
 from tests.web.steps import COUNT_UPLOADS, Account, frozen
+from tests.web.visiting import ask
 
 Disk = Callable[..., Path]
 KINDS = {"firefox": firefox, "webkit": webkit}
@@ -232,6 +233,26 @@ def test_what_is_cancelled_after_it_was_sent_is_looked_up(inside: Browser, perso
     assert eventually(lambda: inside.evaluate(LOOKS) == before + 1)
     shelf_holds(inside, len(person.names))
     assert queue(inside) == {"a.pdf": "CANCELLED"}
+
+
+def test_a_visitor_sends_files_by_a_link(tab: Browser, person: Account, disk: Disk, origin: str) -> None:
+    """Issue 11: no account, a name if one likes, what arrived stays in sight, and in the end the request is over."""
+    asked = ask(person, maxFiles=3)
+    tab.goto(origin + asked.link)
+    tab.evaluate(HEED)
+    tab.wait_for("#choose", 60)
+    assert tab.evaluate(TEXT, "#visit-h") == "Tax papers 2026"
+    tab.click("#sender")
+    tab.type("Ana")
+    tab.choose("#files", disk("a.pdf"), disk("b.pdf", size=3_000_000), disk("c.exe", b"MZ"))
+    becomes(tab, {"a.pdf": "SUCCESS", "b.pdf": "SUCCESS", "c.exe": "FAILED"})
+    tab.wait_for("#thanks")
+    assert tab.evaluate(TEXT, "#thanks-text") == "2 files arrived. Thank you."
+    tab.choose("#files", disk("d.txt"))
+    tab.wait_for("#end")
+    assert not tab.shows("#zone")
+    assert sorted(asked.received) == [("a.pdf", "Ana"), ("b.pdf", "Ana"), ("d.txt", "Ana")]
+    assert tab.evaluate("() => [location.hash, document.cookie]") == [f"#{asked.secret}", ""]
 
 
 def test_a_killed_server_is_waited_for(tab: Browser, tmp_path: Path, disk: Disk) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.support.engines import Live, free_port, start_live
 from tests.support.proxies import APP, BEHIND, NAME, cdn, nginx
@@ -109,6 +109,35 @@ def test_a_day_on_another_host(signed_in: Page, person: Account) -> None:
     expect(signed_in.locator("#sign-in-view")).to_be_visible()
     signed_in.reload()
     expect(signed_in.locator("#sign-in-view")).to_be_visible()
+
+
+ASK = """async (api) => {
+    const headers = { 'Content-Type': 'application/json', 'X-CSRF-Token': localStorage.getItem('csrf_token') };
+    const body = JSON.stringify({ title: 'Tax papers 2026', maxFiles: 1 });
+    const answer = await fetch(`${api}/api/requests`, { method: 'POST', credentials: 'include', headers, body });
+    return (await answer.json()).url;
+}"""
+
+
+def test_a_visitor_comes_to_the_same_host(signed_in: Page, person: Account, allow: Allow, api: str) -> None:
+    """The page of a request works from there, too; no cookie of whoever is signed in goes along."""
+    allow(f"{REFUSED} 401")
+    link = signed_in.evaluate(ASK, api)
+    page = signed_in.context.new_page()
+    uploads: list[Request] = []
+
+    def note(request: Request) -> None:
+        if (request.method, request.url) == ("POST", f"{api}/api/upload"):
+            uploads.append(request)
+
+    page.on("request", note)
+    page.goto("/request#" + link.partition("#")[2])
+    page.locator("#sender").fill("Ana")
+    choose(page, pdf("a.pdf"))
+    expect(page.locator("#thanks")).to_have_text("1 file arrived. Thank you.")
+    expect(page.get_by_role("heading", name="This request is over")).to_be_visible()
+    assert [(document["filename"], document["sender"]) for document in person.documents] == [("a.pdf", "Ana")]
+    assert len(uploads) == 1 and "cookie" not in uploads[0].all_headers()
 
 
 def test_the_session_outlives_its_access_token(signed_in: Page, person: Account, allow: Allow) -> None:
@@ -229,13 +258,16 @@ def got(places: dict[str, Any], path: str, **headers: str) -> tuple[int, dict[st
     return found
 
 
-@pytest.mark.parametrize("path", ["/", "/index.html", "/js/main.js", "/js/ui/dom.js", "/css/base.css", "/icon.svg"])
+PAGES = {"/", "/index.html", "/request"}
+
+
+@pytest.mark.parametrize("path", [*sorted(PAGES), "/js/main.js", "/js/ui/dom.js", "/css/base.css", "/icon.svg"])
 def test_the_page_comes_with_the_services_own_headers(places: dict[str, Any], site: Live, path: str) -> None:
     """B9: but for where it may connect to; the same types and bytes but for one line; asked for again each time."""
     status, headers, body = got(places, path)
     _, own, original = site.request("GET", path, headers={"Host": NAME})
     told = body.replace(b'<meta name="api" content="%s">' % places["api"].encode(), b'<meta name="api" content="">')
-    assert status == 200 and told == original and (told != body) is (path in {"/", "/index.html"})
+    assert status == 200 and told == original and (told != body) is (path in PAGES)
     wanted = config.security_headers({"PUBLIC_URL": "https://files.example.org"})
     wanted["Content-Security-Policy"] = wanted["Content-Security-Policy"].replace(
         "connect-src 'self'", f"connect-src {places['api']}"

@@ -13,7 +13,8 @@ from tests.web.steps import REFUSED, UNREACHED, Account, Watch, choose, expect_s
 from tests.web.test_accessibility import check
 
 WEB = ROOT / "web"
-HTML = (WEB / "index.html").read_text(encoding="utf-8")
+PAGES = {name: (WEB / name).read_text(encoding="utf-8") for name in ("index.html", "request.html")}
+MODULES = {"index.html": ("main", "app"), "request.html": ("visitor",)}  # that each begins with
 SCRIPTS = sorted((WEB / "js").rglob("*.js"))
 STATIC = re.compile(r"^(?:import|export)\b[^;()]*?['\"](\.[^'\"]+)['\"]", re.MULTILINE)
 
@@ -86,10 +87,10 @@ def told(text: str) -> tuple[float, ...]:
 
 
 def test_the_browsers_that_are_named_are_those_that_suffice() -> None:
-    """In the README and in both sentences of the page."""
-    sentences = re.findall(r"<p><a href=\"\">.*?</p>", HTML)
+    """In the README and in both sentences of each page."""
+    sentences = [found for html in PAGES.values() for found in re.findall(r"<p><a href=\"\">.*?</p>", html)]
     readme = re.search(r"^.*\bFirefox \d.*$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert readme and len(sentences) == 2
+    assert readme and len(sentences) == 4
     assert {told(text) for text in (*sentences, readme[0])} == {needed()}
 
 
@@ -102,12 +103,14 @@ def imported(path: Path, seen: set[Path]) -> set[Path]:
     return seen
 
 
-def test_every_module_is_fetched_ahead() -> None:
-    """All that main.js imports, before what app.js does."""
-    ahead = re.findall(r'<link rel="modulepreload" href="([^"]+)"', HTML)
-    assert sorted(ahead) == sorted(
-        str(path.relative_to(WEB)) for path in imported(WEB / "js/main.js", set()) | imported(WEB / "js/app.js", set())
-    )
+@pytest.mark.parametrize("page", PAGES)
+def test_every_module_is_fetched_ahead(page: str) -> None:
+    """All that main.js imports, before what app.js does; the visitors' page has one module that imports all others."""
+    ahead = re.findall(r'<link rel="modulepreload" href="([^"]+)"', PAGES[page])
+    wanted: set[Path] = set()
+    for first in MODULES[page]:
+        imported(WEB / f"js/{first}.js", wanted)
+    assert sorted(ahead) == sorted(str(path.relative_to(WEB)) for path in wanted)
 
 
 def test_signing_in_waits_for_no_more_than_it_needs(page: Page, watch: Watch) -> None:

@@ -1,13 +1,14 @@
 // Wiring of the app: the queue and the documents, their views, and what each hears of the others.
 import { TIMING } from './config.js';
 import { DocumentStore } from './documents.js';
-import { isActive, isHeld, isOpen } from './item.js';
+import { isOpen } from './item.js';
 import { Keeper } from './keeper.js';
 import { KeptFiles } from './kept-files.js';
 import { UploadQueue } from './queue.js';
 import { mountDocuments } from './ui/docs-view.js';
 import { $ } from './ui/dom.js';
 import { mountDropzone, sayLimits } from './ui/dropzone.js';
+import { guardLeaving } from './ui/leaving.js';
 import { Pages } from './ui/pages.js';
 import { mountNews, tellWait } from './ui/queue-news.js';
 import { mountQueue } from './ui/queue-view.js';
@@ -20,7 +21,7 @@ import { sendFile } from './upload.js';
  * `pages`. */
 export function mountApp({ session, network, limits, channel }, views) {
   const documents = new DocumentStore({ session, channel });
-  const queue = new UploadQueue({ send, session, network, limits, documents });
+  const queue = new UploadQueue({ send: sendFile, session, network, limits, documents });
   const keeping = { kept: new KeptFiles(), queue, session, channel: new BroadcastChannel('session') };
   const keeper = new Keeper(keeping);
   const unfinished = new Unfinished({ ...keeping, keeper });
@@ -41,7 +42,7 @@ export function mountApp({ session, network, limits, channel }, views) {
   queue.addEventListener('stored', ({ detail: { file } }) => documents.prepend(file));
   documents.addEventListener('removed', ({ detail: { document } }) => queue.release(document));
   queue.addEventListener('unsure', () => setTimeout(() => documents.load(), TIMING.settle));
-  for (const type of ['coming', 'add', 'change', 'remove']) queue.addEventListener(type, guardLeaving);
+  guardLeaving(queue);
 
   mountQueue(queue, context);
   mountNews(queue, limits, views.setTitle);
@@ -86,30 +87,10 @@ export function mountApp({ session, network, limits, channel }, views) {
     else if (!queue.coming && !queue.all(isOpen).length) session.forget();
   }
 
-  /** Send a file; after a 413 the limits are no longer those that were read. */
-  async function send(...upload) {
-    try {
-      return await sendFile(...upload);
-    } catch (error) {
-      if (error.status === 413) await limits.read().catch(() => {});
-      throw error;
-    }
-  }
-
-  /** Return how many files are neither stored nor given up; what failed is no news. */
-  function waiting() {
-    return queue.coming + queue.all((item) => isActive(item) || isHeld(item)).length;
-  }
-
-  /** Warn before the page is left, but only while something waits. */
-  function guardLeaving() {
-    window.onbeforeunload = waiting() ? (event) => event.preventDefault() : null;
-  }
-
   return {
     begin,
     heedSession,
-    waiting,
+    waiting: () => queue.waiting,
     pages,
   };
 }

@@ -4,7 +4,7 @@ import { NetworkTrouble } from './http.js';
 
 /** Send `item` until there is an answer that counts, and return it. `report(phase, loaded, error, retryAt)` tells
  * "sending", "finishing", "retrying". Raises ApiError, NetworkTrouble, SignedOut, "changed" if the file is gone. */
-export async function deliver(item, { send, session, network, timing, signal, report }) {
+export async function deliver(item, { send, session, network, limits, timing, signal, report }) {
   const onProgress = (loaded, sent) => report(sent ? 'finishing' : 'sending', loaded);
   const attempt = () => {
     signal.throwIfAborted();
@@ -16,6 +16,7 @@ export async function deliver(item, { send, session, network, timing, signal, re
       return await session.authorised(attempt);
     } catch (error) {
       signal.throwIfAborted();
+      if (error.status === 413) await limits.read().catch(() => {}); // they are no longer those that were read
       const unanswered = error instanceof NetworkTrouble || [502, 503, 504].includes(error.status); // or by a proxy
       if (unanswered) await diagnose(item, session, network);
       const delay = delayBefore(tries, error, timing);

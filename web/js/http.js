@@ -36,6 +36,15 @@ export function keepCsrfToken(token) {
   if (FOREIGN) localStorage.setItem('csrf_token', token);
 }
 
+/** Who asks, by default: whoever is signed in on this page, by the cookies and, where something changes, the CSRF token. */
+export const SESSION = {
+  credentials: 'include',
+  headers: (method) => (method === 'GET' ? {} : { 'X-CSRF-Token': csrfToken() }),
+};
+
+/** Who asks for what everybody may know: nobody in particular. */
+export const NOBODY = { credentials: 'omit', headers: () => ({}) };
+
 /** Return the body of a good answer; raise ApiError for a refusal, NetworkTrouble for a page that is not ours. */
 export function judge(status, body, retryAfter) {
   if (status < 400 && body?.ok !== true) throw new NetworkTrouble(); // a captive portal
@@ -45,12 +54,15 @@ export function judge(status, body, retryAfter) {
 }
 
 /** Send one request and return the answer's body; raise ApiError or NetworkTrouble. */
-export async function request(path, { method = 'GET', json, timeout = TIMING.request } = {}) {
+export async function request(
+  path,
+  { method = 'GET', json, timeout = TIMING.request, asker = SESSION } = {},
+) {
   const token = csrfToken();
-  const headers = method === 'GET' ? {} : { 'X-CSRF-Token': token };
+  const headers = asker.headers(method);
   if (json) headers['Content-Type'] = 'application/json';
   try {
-    const options = { method, headers, credentials: 'include', signal: AbortSignal.timeout(timeout) };
+    const options = { method, headers, credentials: asker.credentials, signal: AbortSignal.timeout(timeout) };
     const answer = await fetch(API + path, { ...options, body: json && JSON.stringify(json) });
     const body = judge(
       answer.status,

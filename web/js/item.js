@@ -2,13 +2,13 @@
 import { typeOf } from './validate.js';
 
 const NEXT = {
-  PENDING: ['UPLOADING', 'CANCELLED'],
+  PENDING: ['UPLOADING', 'FAILED', 'CANCELLED'],
   UPLOADING: ['SUCCESS', 'FAILED', 'CANCELLED', 'PENDING'],
   FAILED: ['PENDING'],
   CANCELLED: ['PENDING'],
   SUCCESS: [],
 };
-const FINAL = [400, 415, 422]; // what the server will say again of the same bytes; a proxy's 413 may be mended
+const FINAL = [400, 401, 415, 422]; // what the server will say again of the same bytes; a proxy's 413 may be mended
 
 /** Return a new row for `file`, whose `status` is still to be set; reading its size pins the file as it is now. Its
  * `id` is the Idempotency-Key too: one that is resumed has its own already. */
@@ -28,6 +28,7 @@ export function newItem(file, limits, id = newId()) {
     error: null,
     twin: undefined, // the document of its name and size for which it is held back
     same: undefined, // the document that has its content, as the server found
+    sender: undefined, // what a visitor called himself when it was first sent; a repeat must say the same
     retryAt: 0,
     run: null,
   };

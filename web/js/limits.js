@@ -1,14 +1,15 @@
 // What the server takes, and what it is called.
-import { request } from './http.js';
+import { request, SESSION } from './http.js';
 
 /** Knows `maxFileBytes`, `types` ({extension, mimetype}; empty until they are read) and `instanceName`; emits `change`. */
 export class Limits extends EventTarget {
   maxFileBytes = 0;
   types = [];
 
-  constructor(instanceName) {
+  constructor(instanceName, asker = SESSION) {
     super();
     this.instanceName = instanceName;
+    this.asker = asker;
   }
 
   /** Read them unless they are known; raises ApiError, NetworkTrouble. */
@@ -17,7 +18,7 @@ export class Limits extends EventTarget {
   }
 
   async read() {
-    Object.assign(this, await request('/api/limits'));
+    Object.assign(this, await request('/api/limits', { asker: this.asker }));
     this.dispatchEvent(new Event('change'));
   }
 }

@@ -2,7 +2,16 @@
 import { pause } from './clock.js';
 import { TIMING } from './config.js';
 import { deliver } from './delivery.js';
-import { advance, canRetry, firstStatus, foldRefused, isActive, isUploading, newItem } from './item.js';
+import {
+  advance,
+  canRetry,
+  firstStatus,
+  foldRefused,
+  isActive,
+  isHeld,
+  isUploading,
+  newItem,
+} from './item.js';
 import { SignedOut } from './session.js';
 import { validate } from './validate.js';
 
@@ -25,6 +34,11 @@ export class UploadQueue extends EventTarget {
     this.tools = { send, session, network, limits, documents, timing };
     network.addEventListener('change', () => network.up || this.#stop('PENDING', ...this.all(isUploading)));
     for (const store of [session, network]) store.addEventListener('change', () => this.#pump());
+  }
+
+  /** How many files are neither stored nor given up; what failed is no news. */
+  get waiting() {
+    return this.coming + this.all((item) => isActive(item) || isHeld(item)).length;
   }
 
   /** Add files in their order: `[{file, from, refusal, id, held}]`, or a promise of it. Those that cannot be sent become
@@ -51,6 +65,14 @@ export class UploadQueue extends EventTarget {
       this.#to(item, 'PENDING');
     }
     this.#pump();
+  }
+
+  /** Let rows that wait fail at once: nothing more is taken, as `error` says. */
+  refuse(error) {
+    for (const item of this.all(({ status }) => status === 'PENDING')) {
+      item.error = error;
+      this.#to(item, 'FAILED');
+    }
   }
 
   /** A document is gone: a row that was held back on its account is only cancelled from now on. */

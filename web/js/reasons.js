@@ -41,6 +41,9 @@ export function retryText(error, limits, seconds) {
 
 function failure({ status, code, told }, limits, name) {
   if (code === 'changed') return refusalText('changed', limits);
+  if (code === 'request_over') return say('failed_over');
+  if (code === 'no_room') return say('failed_no_room');
+  if (status === 401) return say('failed_link');
   if (code === 'stall') return say('failed_stall');
   if (status === undefined) return say('failed_network');
   if (code === 'too_large') return say('failed_limit', { limit: bytes(limits.maxFileBytes) });

@@ -12,8 +12,16 @@
 
   function show() {
     var sentences = document.getElementById('unsupported');
-    sentences.querySelector('[lang=' + language(sentences) + ']').hidden = false;
+    var sentence = sentences.querySelector('[lang=' + language(sentences) + ']');
+    sentence.querySelector('a').addEventListener('click', reload);
+    sentence.hidden = false;
     sentences.hidden = false;
+  }
+
+  /** Load the whole address again: the link's own lacks what stands behind the `#`. */
+  function reload(event) {
+    event.preventDefault();
+    window.location.reload();
   }
 
   /** Tell whether the page has not begun to show anything: what goes wrong later is not for this sentence. */

@@ -1,10 +1,10 @@
 // One file on its way: XMLHttpRequest, because fetch tells nothing of an upload's progress.
 import { API } from './config.js';
-import { csrfToken, judge, NetworkTrouble, Stalled } from './http.js';
+import { judge, NetworkTrouble, SESSION, Stalled } from './http.js';
 
 /** Send `item` and return the stored file's record; raise ApiError, NetworkTrouble, Stalled or the signal's reason.
  * `onProgress(loaded, sent)` tells the bytes on their way and whether the last one has left. */
-export async function sendFile(item, { signal, onProgress, timing }) {
+export async function sendFile(item, { signal, onProgress, timing, asker = SESSION }) {
   const xhr = new XMLHttpRequest();
   const pace = watchPace(xhr.upload, onProgress);
   let watchdog = 0;
@@ -20,7 +20,7 @@ export async function sendFile(item, { signal, onProgress, timing }) {
       watchdog = setInterval(() => {
         if (stands(pace, timing)) reject(new Stalled());
       }, timing.watch);
-      start(xhr, item);
+      start(xhr, item, asker);
     });
     return judge(xhr.status, xhr.response, xhr.getResponseHeader('Retry-After')).files?.[0];
   } finally {
@@ -55,13 +55,14 @@ function stop(xhr) {
 }
 
 /** Send the body: the type that the extension stands for, and the name in NFC (macOS gives it decomposed). */
-function start(xhr, { id, file, name, mimetype }) {
+function start(xhr, { id, file, name, mimetype, sender }, { credentials, headers }) {
   const body = new FormData();
+  if (sender) body.append('from', sender); // before the file, as it is read in passing
   body.append('file', file.slice(0, file.size, mimetype), name);
   xhr.open('POST', `${API}/api/upload`);
   xhr.responseType = 'json';
-  xhr.withCredentials = true;
-  xhr.setRequestHeader('X-CSRF-Token', csrfToken());
+  xhr.withCredentials = credentials === 'include'; // to its own origin it sends cookies all the same
+  for (const header of Object.entries(headers('POST'))) xhr.setRequestHeader(...header);
   xhr.setRequestHeader('Idempotency-Key', id);
   xhr.send(body);
 }

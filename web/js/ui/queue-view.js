@@ -5,8 +5,9 @@ import { $, focusFirst, soon } from './dom.js';
 import { foldedIds, foldSoon, patchFold } from './fold.js';
 import { makeRow, patchRow } from './queue-row.js';
 
-/** Keep the queue's section as `queue` says; `session`, `network` and `limits` explain why a row waits or failed. */
-export function mountQueue(queue, context) {
+/** Keep the queue's section as `queue` says; `session`, `network` and `limits` explain why a row waits or failed. What was
+ * uploaded some time ago is folded away if it `folds`. */
+export function mountQueue(queue, context, { folds = true } = {}) {
   const rows = new Map();
   const dirty = new Set();
 
@@ -14,7 +15,7 @@ export function mountQueue(queue, context) {
     for (const item of dirty) {
       const row = rows.get(item.id);
       if (row) patchRow(row, item, context, touch);
-      if (row && item.status === 'SUCCESS') foldSoon(row);
+      if (row && folds && item.status === 'SUCCESS') foldSoon(row);
     }
     dirty.clear();
     patchHead(queue);

@@ -1,7 +1,8 @@
 // What the page shows: the sign-in page or the app, the dialog and the banner over it, and the title.
 import { say } from '../words.js';
 import { announce } from './announcer.js';
-import { $, ask, focusFirst } from './dom.js';
+import { mountBanner } from './banner.js';
+import { $, ask } from './dom.js';
 import { emptySignIn } from './signin.js';
 
 /** Show what `session`, `network` and `context.app`, once it is loaded, say; nothing if `isLost` tells that it cannot
@@ -10,7 +11,6 @@ export function mountViews(context) {
   const { session, network, limits } = context;
   const dialog = $('sign-in-again');
   let view = '';
-  let bannerSaid = '';
   let decorate = (title) => title;
 
   const inPlace = () => session.state === 'out' && session.user !== null;
@@ -38,35 +38,6 @@ export function mountViews(context) {
     $('password').focus();
   }
 
-  function bannerText() {
-    if (!network.up) return say(navigator.onLine ? 'unreachable' : 'offline');
-    return inPlace() ? why() : '';
-  }
-
-  function banner() {
-    const text = bannerText();
-    if (text && text !== bannerSaid) announce(text, { alert: true });
-    const isLeft = !text && document.activeElement === $('banner-action');
-    if (isLeft) focusFirst($('choose'), $(view).querySelector('h1'));
-    bannerSaid = text;
-    $('banner').hidden = !text;
-    $('banner-text').textContent = text;
-    if (!isBusy($('banner-action'))) $('banner-action').textContent = say(network.up ? 'sign_in' : 'try_now');
-  }
-
-  /** Ask the server at once, and tell that it is asked and what came of it. */
-  async function tryNow() {
-    const button = $('banner-action');
-    if (isBusy(button)) return;
-    button.ariaBusy = 'true';
-    button.textContent = say('trying');
-    const status = await network.check();
-    button.ariaBusy = 'false';
-    banner();
-    if (status) announce(say('connection_back'), { seen: true });
-    else announce(say('still_no_connection'), { alert: true, seen: true });
-  }
-
   function nextView() {
     if (context.isLost) return '';
     if (session.state === 'out' && !session.user) return 'sign-in-view';
@@ -83,11 +54,13 @@ export function mountViews(context) {
     for (const link of $('pages').children)
       link.ariaCurrent = `${link.dataset.page}-view` === next ? 'page' : null;
     $('who').textContent = session.user?.email ?? '';
-    banner();
+    showBanner();
     if (next && next !== view) focusOn(next, view === '');
     view = next;
     title();
   }
+
+  const showBanner = mountBanner(network, { text: () => (inPlace() ? why() : ''), act: askAgain });
 
   function setTitle(decoration = decorate) {
     decorate = decoration;
@@ -100,9 +73,7 @@ export function mountViews(context) {
   });
   session.addEventListener('needed', askAgain);
   network.addEventListener('change', show);
-  for (const type of ['online', 'offline']) addEventListener(type, banner); // it tells which of the two it is
   dialog.addEventListener('close', emptySignIn);
-  $('banner-action').addEventListener('click', () => (network.up ? askAgain() : tryNow()));
   $('sign-out').addEventListener('click', () => signOut(context));
   return { show, setTitle };
 }
