@@ -121,6 +121,13 @@ def bob(app: Flask) -> Person:
 
 
 @pytest.fixture
+def carol(app: Flask) -> Person:
+    """A collector."""
+    add_user(app, "carol@example.com", collector=True)
+    return Person(app, "carol@example.com").login()
+
+
+@pytest.fixture
 def visitor(alice: Person) -> FlaskClient:
     return signed_in(alice.app)
 

@@ -119,6 +119,7 @@ LINES = {
     "escapes": filled("GET /", "%2f", " HTTP/1.1"),
     "bad UTF-8": filled("GET /", "%ff", " HTTP/1.1"),
     "folders": filled("GET /api/documents/", "a/", " HTTP/1.1"),
+    "an archive of 500": "GET /api/documents/zip?" + "&".join(["id=" + "0" * 32] * 500) + " HTTP/1.1",
     "arguments": filled("GET /api/documents?", "limit&", " HTTP/1.1"),
     "blanks": filled("GET ", " ", "/ HTTP/1.1"),
     "a method": filled("", "A", " / HTTP/1.1"),

@@ -158,6 +158,7 @@ def tried(live: Live, description: dict[str, Any], *options: str) -> subprocess.
     }
     ended = bearer(live, "leaving").removeprefix("Bearer ")
     given["ENDED"] = jwt.decode(ended, options={"verify_signature": False})["sid"]
+    given["STORED"] = json.loads(live.upload({"Authorization": bearer(live)})[2])["files"][0]["id"]
     file = live.instance / "openapi.json"
     file.write_text(json.dumps(closed(description)))
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(SUPPORT / "schemathesis.toml")]

@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import subprocess
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -21,6 +22,7 @@ from tests.support.people import PASSWORD
 from tests.support.proxies import BEHIND, NAME, Fronted, caddy, nginx
 from tests.support.traces import left, open_files, requests_logged
 from tests.support.wire import CHUNKED, EXPECT, UPLOAD, Answer, Wire, chunk, head, upload_head
+from tests.test_archive import address
 from uploadsvc.config import SETTINGS
 from uploadsvc.intake import Limits
 
@@ -245,6 +247,22 @@ def test_curl_uploads_and_downloads(
         assert copy.read_bytes() == original.read_bytes()[: 100 if more else None]
     named = asked(front, "HEAD", path, None, token).headers["content-disposition"]
     assert "filename*=UTF-8''%C3%9Cbersicht" in named
+
+
+@pytest.mark.parametrize("version", ["--http1.1", "--http2"])
+def test_an_archive_of_five_hundred_passes(
+    front: Fronted, service: Live, token: dict[str, str], tmp_path: Path, version: str
+) -> None:
+    """Issue 11, 2: its address is the longest there is; whoever gets the archive in part is told so."""
+    files = [file for _ in range(25) for file in json.loads(front.upload(token, *[part(content=PDF)] * 20)[2])["files"]]
+    path, copy = address([file["id"] for file in files]), tmp_path / "documents.zip"
+    assert curl(front, token, version, "--fail-with-body", "-o", str(copy), path).returncode == 0
+    with zipfile.ZipFile(copy) as archive:
+        assert archive.testzip() is None and len(archive.namelist()) == 500
+    stack.storage_of(service).delete(files[400]["savedTo"].removeprefix("/uploads/"))
+    told = curl(front, token, version, "--fail-with-body", "-o", str(copy), path).returncode
+    assert told in {18, 92} or not front.plain_port  # Debian's Caddy ends it in good order, to either version
+    assert not zipfile.is_zipfile(copy)
 
 
 # --- Who it is

@@ -36,10 +36,10 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app = Flask(__name__, instance_path=str(settings["INSTANCE_PATH"]), static_folder=None)
     app.config.from_mapping(settings)
     app.config.from_mapping(config.flask_settings(settings))
+    places = settings["THREADS"] - 1  # one thread is always kept from scans, and another one from archives
     app.extensions["storage"] = storage_for(
-        settings["UPLOADS_DIR"], settings["MIN_FREE_BYTES"], config.bucket(settings)
+        settings["UPLOADS_DIR"], settings["MIN_FREE_BYTES"], config.bucket(settings), places
     )
-    places = settings["THREADS"] - 1  # one thread is always kept from scans
     app.extensions["scanner"] = scanner_for(settings["SCAN_COMMAND"], settings["CLAMD_ADDRESS"], places)
     app.extensions["throttle_store"] = store_for(settings["REDIS_URL"])
     guard.prepare(app)

@@ -9,7 +9,7 @@ from typing import Any
 _documents = logging.getLogger("uploadsvc.audit")
 _access = logging.getLogger("uploadsvc.security")  # ASVS 5.0 §16.3
 
-_DOCUMENTS = ("uploaded", "downloaded", "deleted")
+_DOCUMENTS = ("uploaded", "viewed", "downloaded", "deleted")
 _DONE = (
     "login_succeeded",
     "logout",
@@ -23,6 +23,7 @@ _DONE = (
     "account_disabled",
     "account_enabled",
     "quota_changed",
+    "collector_changed",
 )
 _SUSPICIOUS = (
     "login_failed",
@@ -42,8 +43,9 @@ EVENTS = {
 def tell(event: str, **fields: Any) -> None:
     """Log one line for `event`, one of EVENTS; raise KeyError for any other.
 
-    `fields` say what it was done to: `documents`, a list of their public ids, `target_token_id`, and `user_id` where
-    the account is not the asker's own. Never a name, a password or a secret.
+    `fields` say what it was done to: `documents`, a list of their public ids, with `owners`, the id of the account that
+    each belongs to, where some are not the asker's own; `target_token_id`; and `user_id` where the account is not the
+    asker's. Never a name, a password or a secret.
     """
     logger, level = EVENTS[event]
     logger.log(level, event, extra=fields)

@@ -97,25 +97,28 @@ def _tag(secret: str, body: str) -> str:
     return derive(secret, "api token", body)[:16]
 
 
-def seal(secret: str, purpose: str, number: int) -> str:
-    """Return a 64-bit `number` in hex that only the holder of `secret` can read, or make, for this `purpose`.
+def seal(secret: str, purpose: str, data: bytes) -> str:
+    """Return `data` in hex that only the holder of `secret` can read, or make, for this `purpose`.
 
-    As in RFC 5297 the tag that proves the number is also what hides it, so that equal numbers look the same.
+    As in RFC 5297 the tag that proves the data is also what hides them, so that equal ones look the same.
     """
-    tag = derive(secret, purpose, str(number))[:16]
-    return f"{tag}{number ^ _mask(secret, purpose, tag):016x}"
+    tag = derive(secret, purpose, data.hex())[:16]
+    return tag + _masked(secret, purpose, tag, data).hex()
 
 
-def unseal(secret: str, purpose: str, sealed: str) -> int | None:
-    """Return the number that `seal` hid for this `purpose`; None when `sealed` is anything else."""
-    if not re.fullmatch(r"[0-9a-f]{32}", sealed):
+def unseal(secret: str, purpose: str, sealed: str) -> bytes | None:
+    """Return the data that `seal` hid for this `purpose`; None when `sealed` is anything else."""
+    if not re.fullmatch(r"[0-9a-f]{16}(?:[0-9a-f]{2})+", sealed):
         return None
-    number = int(sealed[16:], 16) ^ _mask(secret, purpose, sealed[:16])
-    return number if hmac.compare_digest(seal(secret, purpose, number), sealed) else None
+    data = _masked(secret, purpose, sealed[:16], bytes.fromhex(sealed[16:]))
+    return data if hmac.compare_digest(seal(secret, purpose, data), sealed) else None
 
 
-def _mask(secret: str, purpose: str, tag: str) -> int:
-    return int(derive(secret, f"{purpose} mask", tag)[:16], 16)
+def _masked(secret: str, purpose: str, tag: str, data: bytes) -> bytes:
+    """Return `data` hidden, or read again, by what only the holder of `secret` can compute from `tag`."""
+    key = derive(secret, f"{purpose} mask", tag).encode()
+    mask = hashlib.shake_256(key).digest(len(data))
+    return bytes(byte ^ other for byte, other in zip(data, mask, strict=True))
 
 
 def _nobodys(rounds: int) -> str:

@@ -51,6 +51,11 @@ class Principal(NamedTuple):
         """Return the account's id."""
         return self.account.user_id
 
+    @property
+    def collects(self) -> bool:
+        """Tell whether it reaches what others keep: a collector in person does, a token of a collector's does not."""
+        return self.scope is Scope.SESSION and bool(self.account.is_collector)
+
 
 class Credential(NamedTuple):
     """What a request's headers prove: whose they are, until when (seconds since the epoch), and what to look up."""

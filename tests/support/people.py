@@ -62,9 +62,9 @@ class Person:
         return self.send(multipart(part(filename=filename, content=content, mimetype=mimetype)), headers=given)
 
 
-def add_user(app: Flask, email: str) -> None:
+def add_user(app: Flask, email: str, collector: bool = False) -> None:
     with app.app_context():
-        User.create(email, PASSWORD, 4)
+        User.create(email, PASSWORD, 4).is_collector = collector
         db.session.commit()
 
 

@@ -40,7 +40,8 @@ def login() -> Response:
     db.session.commit()
     audit.tell("login_succeeded")
     body, refresh_token = mint(session, jti)
-    return with_cookies(body | {"user": {"id": user.id, "email": user.email}}, refresh_token, session)
+    told = {"id": user.id, "email": user.email, "collector": user.is_collector}
+    return with_cookies(body | {"user": told}, refresh_token, session)
 
 
 @bp.post("/refresh")
@@ -64,7 +65,8 @@ def verify_status() -> Response:
     except NoAuthorizationError:
         claims, g.principal = _claims(request.cookies.get("token", ""), "access")
     account, expires_in = g.principal.account, int(claims["exp"] - time.time())
-    return jsonify(ok=True, userId=account.user_id, email=account.email, expiresIn=expires_in, csrfToken=claims["csrf"])
+    told = {"userId": account.user_id, "email": account.email, "collector": bool(account.is_collector)}
+    return jsonify(ok=True, **told, expiresIn=expires_in, csrfToken=claims["csrf"])
 
 
 @bp.post("/logout")

@@ -50,8 +50,9 @@ def verify() -> None:
                 complain(f"{document.path}: {fault}")
             advance(document.size)
     miscounted = Document.miscounted()
-    for user_id, counted, kept in miscounted:
-        complain(f"Account {user_id}: {counted} bytes are counted as used, but its documents have {kept}")
+    for user_id, what, counted, kept in miscounted:
+        there = "its documents have" if what == "bytes" else "there are"
+        complain(f"Account {user_id}: {counted} {what} are counted as used, but {there} {kept}")
     click.echo(f"{checked} documents, {damaged} damaged.")
     if damaged or miscounted:
         raise SystemExit(1)

@@ -90,8 +90,9 @@ def _verify(app: Flask) -> None:
     try:
         with app.app_context():
             checked, damaged = _verified_documents()
-            for user_id, counted, kept in Document.miscounted():
-                log.error("usage_miscounted", extra={"user_id": user_id, "counted": counted, "kept": kept})
+            for user_id, what, counted, kept in Document.miscounted():
+                fault = {"user_id": user_id, "what": what, "counted": counted, "kept": kept}
+                log.error("usage_miscounted", extra=fault)
         _record(app).touch()
         log.info("verified", extra={"documents": checked, "damaged": damaged})
     except Exception:  # leaving the context raises, too, when its connection is lost

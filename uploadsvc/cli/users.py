@@ -13,7 +13,7 @@ from ..extensions import db
 from ..models import User
 from .instance import account_change, existing_user, set_up
 
-users = AppGroup("users", help="Add, list and disable accounts, set their passwords and quotas.")
+users = AppGroup("users", help="Add, list and disable accounts, set their passwords, quotas and roles.")
 
 _BYTES = re.compile(r"[0-9]{1,18}")  # what a column holds
 
@@ -23,13 +23,17 @@ _password_option = click.option("--password-stdin", is_flag=True, help="Read the
 @users.command("add")
 @click.argument("email")
 @_password_option
-def add(email: str, password_stdin: bool) -> None:
+@click.option("--collector", is_flag=True, help="It sees, downloads and deletes what everybody uploads.")
+def add(email: str, password_stdin: bool, collector: bool) -> None:
     """Add an account."""
     with account_change():
         if User.by_email(email):
             raise click.ClickException(f"{email} has an account already.")
         user = User.create(email, _read_password(password_stdin), current_app.config["BCRYPT_ROUNDS"])
+        user.is_collector = collector
     audit.tell("account_added", user_id=user.id)
+    if collector:
+        audit.tell("collector_changed", user_id=user.id, collector=True)
     click.echo(f"Added {email}.")
 
 
@@ -48,11 +52,12 @@ def passwd(email: str, password_stdin: bool) -> None:
 
 @users.command("list")
 def list_users() -> None:
-    """List the accounts: number, address, active or disabled, bytes kept, bytes allowed (0: any)."""
+    """List the accounts: number, address, active or disabled, bytes kept, bytes allowed (0: any), perhaps collector."""
     set_up()
     for user in db.session.scalars(select(User).order_by(User.email)):
         state = "active" if user.is_active else "disabled"
-        click.echo(f"{user.id}\t{user.email}\t{state}\t{user.used_bytes}\t{_allowed(user)}")
+        role = "\tcollector" if user.is_collector else ""
+        click.echo(f"{user.id}\t{user.email}\t{state}\t{user.used_bytes}\t{_allowed(user)}{role}")
 
 
 @users.command("disable")
@@ -76,6 +81,18 @@ def enable(email: str) -> None:
         user.is_active = True
     audit.tell("account_enabled", user_id=user.id)
     click.echo(f"Enabled {email}.")
+
+
+@users.command("collector")
+@click.argument("email")
+@click.argument("state", type=click.Choice(["on", "off"]))
+def set_collector(email: str, state: str) -> None:
+    """Let an account see, download and delete what everybody uploads, or from now on no more."""
+    with account_change():
+        user = existing_user(email)
+        user.is_collector = state == "on"
+    audit.tell("collector_changed", user_id=user.id, collector=user.is_collector)
+    click.echo(f"{email} {'sees' if user.is_collector else 'does not see'} what others uploaded.")
 
 
 @users.command("quota")

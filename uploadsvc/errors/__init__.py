@@ -13,6 +13,7 @@ from .answers import (
     init_app,
 )
 from .faults import (
+    BrokenOff,
     Busy,
     InsufficientStorage,
     InternalError,
@@ -29,6 +30,7 @@ from .refusals import (
     ClientClosedRequest,
     CrossSite,
     CsrfFailed,
+    Forbidden,
     HeadersTooLong,
     IdempotencyMismatch,
     InsufficientScope,
@@ -47,10 +49,12 @@ from .refusals import (
 __all__ = [
     "ApiError",
     "BadRequest",
+    "BrokenOff",
     "Busy",
     "ClientClosedRequest",
     "CrossSite",
     "CsrfFailed",
+    "Forbidden",
     "HeadersTooLong",
     "IdempotencyMismatch",
     "InsufficientScope",

@@ -59,6 +59,13 @@ class ScanFailed(ApiError):
         )
 
 
+class BrokenOff(Exception):
+    """An answer that cannot be finished, for its beginning has left: the server ends it so that it does not look whole.
+
+    RFC 9112 §8: a chunked body without its last chunk is incomplete.
+    """
+
+
 class InsufficientStorage(ApiError):
     """RFC 4918 §11.5: no room for the upload."""
 

@@ -70,6 +70,12 @@ class InsufficientScope(ApiError):
         super().__init__("This API token may not do that.", {"WWW-Authenticate": challenge})
 
 
+class Forbidden(ApiError):
+    """RFC 9110 §15.5.4: what this account may not do, whoever asks in its name."""
+
+    status, code = 403, "forbidden"
+
+
 class CrossSite(ApiError):
     """A browser says that another site's page made this request."""
 

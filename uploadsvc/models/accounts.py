@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, ForeignKey, String, bindparam, func, or_, orm, select, update
+from sqlalchemy import BigInteger, ColumnElement, ForeignKey, String, bindparam, false, func, or_, orm, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import audit, credentials
@@ -29,6 +29,8 @@ class User(db.Model):  # type: ignore[name-defined]
     created_at: Mapped[datetime] = mapped_column(default=now)
     quota_bytes: Mapped[int | None] = mapped_column(BigInteger)  # None: as configured; 0: no quota
     used_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    document_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    is_collector: Mapped[bool] = mapped_column(default=False, server_default=false())  # sees what others keep
 
     @staticmethod
     def normalise(email: str) -> str:
@@ -75,24 +77,26 @@ class User(db.Model):  # type: ignore[name-defined]
 
     def account(self) -> "Account":
         """Return what a request of this user needs to know."""
-        return Account(self.id, self.email, self.quota_bytes, self.used_bytes)
+        return Account(*(getattr(self, column.key) for column in ACCOUNT_COLUMNS))
 
     @staticmethod
-    def charge(user_id: int, size: int, quota: int) -> None:
-        """Count `size` bytes as kept, in the caller's transaction, which decides races; raise QuotaExceeded.
+    def charge(user_id: int, files: int, size: int, quota: int) -> None:
+        """Count `files` of `size` bytes as kept, in the caller's transaction, which decides races; raise QuotaExceeded.
 
         `quota`, in bytes, holds for an account without one of its own; 0 is none.
         """
-        charged = _CHARGE.execute({"user_id": user_id, "more": size, "quota": quota})
+        charged = _CHARGE.execute({"user_id": user_id, "files": files, "more": size, "quota": quota})
         if not charged.rowcount:
             account = Account(*connection().execute(_ACCOUNT, {"user_id": user_id}).one())
             raise QuotaExceeded(size, account.quota(quota), account.used_bytes)
 
     @staticmethod
     def discharge(session: orm.Session, user_id: int, size: int) -> None:
-        """Count `size` bytes as kept no longer, in the transaction of `session`."""
-        less = update(User).where(User.id == user_id).values(used_bytes=User.used_bytes - size)
-        session.execute(less, execution_options={"synchronize_session": False})
+        """Count a file of `size` bytes as kept no longer, in the transaction of `session`."""
+        less = {"used_bytes": User.used_bytes - size, "document_count": User.document_count - 1}
+        session.execute(
+            update(User).where(User.id == user_id).values(less), execution_options={"synchronize_session": False}
+        )
 
     def end_sessions(self, but: str | None = None) -> None:
         """End every session of the user, save the one with the id `but`."""
@@ -109,6 +113,8 @@ class Account(NamedTuple):
     email: str
     quota_bytes: int | None
     used_bytes: int
+    document_count: int
+    is_collector: bool
 
     def quota(self, configured: int) -> int:
         """Return what the account may keep, 0 for any amount."""
@@ -121,7 +127,14 @@ class Account(NamedTuple):
             raise QuotaExceeded(size, quota, self.used_bytes)
 
 
-ACCOUNT_COLUMNS = (User.id, User.email, User.quota_bytes, User.used_bytes)
+ACCOUNT_COLUMNS = (
+    User.id,
+    User.email,
+    User.quota_bytes,
+    User.used_bytes,
+    User.document_count,
+    User.is_collector,
+)
 
 
 class Session(db.Model):  # type: ignore[name-defined]
@@ -218,6 +231,9 @@ _QUOTA = func.coalesce(User.quota_bytes, bindparam("quota"))
 _CHARGE = Prepared(
     update(User.__table__)
     .where(User.id == bindparam("user_id"), or_(_QUOTA == 0, User.used_bytes + bindparam("more") <= _QUOTA))
-    .values(used_bytes=User.used_bytes + bindparam("more"))
+    .values(
+        used_bytes=User.used_bytes + bindparam("more"),
+        document_count=User.document_count + bindparam("files"),
+    )
 )
 _ACCOUNT = select(*ACCOUNT_COLUMNS).where(User.id == bindparam("user_id"))

@@ -33,14 +33,18 @@ from .tokens import ApiToken
 Row = dict[str, Any]  # by the names of the columns
 _PAGE = 500  # rows
 _HAS_KEY = text("idempotency_key IS NOT NULL")
+_BY_CODE_POINT = Text().with_variant(Text(collation="C"), "postgresql")  # as SQLite compares anyway
 
 
 class Document(db.Model):  # type: ignore[name-defined]
     """One stored file. `id` gives the order, `public_id` is what the API calls the document's id."""
 
     __tablename__ = "documents"
-    # Partial, for most uploads have no key, and a page of an index is written with every row.
+    # Each order of the list has one. Partial, for most uploads have no key, and a page is written with every row.
     __table_args__ = (
+        Index(None, "user_id", "id"),
+        Index(None, "user_id", "search_key", "id"),
+        Index(None, "user_id", "size", "id"),
         Index(
             None,
             "user_id",
@@ -53,9 +57,10 @@ class Document(db.Model):  # type: ignore[name-defined]
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_id)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     token_id: Mapped[int | None] = mapped_column(ForeignKey("api_tokens.id"))
     filename: Mapped[str] = mapped_column(String(255))
+    search_key: Mapped[str] = mapped_column(_BY_CODE_POINT, server_default=text("''"))
     path: Mapped[str] = mapped_column(String(512))
     content_type: Mapped[str] = mapped_column(String(127))
     size: Mapped[int] = mapped_column(BigInteger)
@@ -66,6 +71,7 @@ class Document(db.Model):  # type: ignore[name-defined]
     idempotency_key: Mapped[str | None] = mapped_column(String(64))
     part: Mapped[int] = mapped_column(default=0)
     token: Mapped[ApiToken | None] = relationship(lazy="joined")
+    owner: Mapped[User] = relationship()
     # Only the answer to an upload tells these, and they may be large: a list neither loads nor reads over them.
     fieldname: Mapped[str] = mapped_column(Text, deferred=True, deferred_group="upload")
     fields: Mapped[dict[str, str] | None] = mapped_column(  # the upload's text fields, on its first row alone
@@ -94,13 +100,15 @@ class Document(db.Model):  # type: ignore[name-defined]
             last = page[-1].id
 
     @classmethod
-    def miscounted(cls) -> list[tuple[int, int, int]]:
-        """Return the id of each account whose used_bytes are wrong, with these and with what its documents have."""
-        kept = cast(func.coalesce(func.sum(cls.size), 0), BigInteger).label("kept")
+    def miscounted(cls) -> list[tuple[int, str, int, int]]:
+        """Return what is counted wrongly, `bytes` or `documents`: account, which, as counted and as there is."""
+        size = cast(func.coalesce(func.sum(cls.size), 0), BigInteger)
         theirs = and_(cls.user_id == User.id, KEPT)
-        query = select(User.id, User.used_bytes, kept).outerjoin(cls, theirs).group_by(User.id)
-        wrong = db.session.execute(query.having(User.used_bytes != kept).order_by(User.id))
-        return [(row.id, row.used_bytes, row.kept) for row in wrong]
+        wrong: list[tuple[int, str, int, int]] = []
+        for what, counted, kept in (("bytes", User.used_bytes, size), ("documents", User.document_count, _NUMBER)):
+            query = select(User.id, counted, kept).outerjoin(cls, theirs).group_by(User.id).having(counted != kept)
+            wrong += [(user_id, what, said, there) for user_id, said, there in db.session.execute(query)]
+        return sorted(wrong)
 
     @classmethod
     def total(cls, database: Session | Connection) -> tuple[int, int]:
@@ -158,9 +166,10 @@ class Document(db.Model):  # type: ignore[name-defined]
             "sha256": row["sha256"],
         }
 
-    def as_document(self) -> dict[str, Any]:
-        """Return the `document` of the list."""
-        return {
+    def as_document(self, for_collector: bool = False) -> dict[str, Any]:
+        """Return the `document` of the list, which tells a collector whose it is."""
+        owner = {"owner": {"id": self.user_id, "email": self.owner.email}} if for_collector else {}
+        return owner | {
             "id": self.public_id,
             "filename": self.filename,
             "mimetype": self.content_type,
@@ -173,4 +182,5 @@ class Document(db.Model):  # type: ignore[name-defined]
         }
 
 
+_NUMBER = func.count(Document.id)
 KEPT = Document.status == "success"  # what a document is; other rows are of uploads under way

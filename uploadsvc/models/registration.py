@@ -23,7 +23,7 @@ def store(rows: list[Row], quota: int) -> None:
     """
     with _committed():
         _INSERT.execute(*rows)  # first, for a repeated key is that, whatever the quota says
-        User.charge(rows[0]["user_id"], sum(row["size"] for row in rows), quota)
+        User.charge(rows[0]["user_id"], len(rows), sum(row["size"] for row in rows), quota)
 
 
 def announce(row: Row) -> None:
@@ -40,7 +40,7 @@ def confirm(rows: list[Row], quota: int) -> None:
     with _committed():
         if _CONFIRM.execute(*rows).rowcount != len(rows):  # the sweep was faster
             raise Unavailable("Storing the upload took too long. Nothing was kept; try again.")
-        User.charge(rows[0]["user_id"], sum(row["size"] for row in rows), quota)
+        User.charge(rows[0]["user_id"], len(rows), sum(row["size"] for row in rows), quota)
 
 
 def withdraw(announced: list[str]) -> bool:

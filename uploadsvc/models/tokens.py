@@ -72,8 +72,8 @@ class ApiToken(db.Model):  # type: ignore[name-defined]
     @classmethod
     def find(cls, token_hash: str, user_id: int) -> tuple[Account, Any] | None:
         """Return the active account of a token that was not revoked, and the token's id, scope and end."""
-        row = connection().execute(_FIND, {"token_hash": token_hash, "user_id": user_id}).one_or_none()
-        return (Account(*row[:4]), row) if row else None
+        row: Any = connection().execute(_FIND, {"token_hash": token_hash, "user_id": user_id}).one_or_none()
+        return (Account(*row[: len(ACCOUNT_COLUMNS)]), row) if row else None
 
     @classmethod
     def note_use(cls, token_id: int) -> None:

@@ -20,9 +20,9 @@ A small team collects PDF, DOCX and TXT files. Sizes are in bytes, times RFC 333
 A status that is listed with every operation may come from the server itself, before it knows which one was meant. \
 What is not listed is 404 `not_found`, or 405 `method_not_allowed` with `Allow`; HEAD goes wherever GET does.
 
-A JSON body has at most 16 KiB and 32 levels, the request's headers 16 KiB and 100 lines. Members that are not \
-described are ignored, and answers may get more of them. Unsafe requests that a browser sends for another site's page \
-are 403 `cross_site`. Cookies need the header `X-CSRF-Token` on everything but GET."""
+A JSON body has at most 16 KiB and 32 levels, the request line 19 KiB, the headers 16 KiB and 100 lines. Members \
+that are not described are ignored, and answers may get more of them. Unsafe requests that a browser sends for \
+another site's page are 403 `cross_site`. Cookies need the header `X-CSRF-Token` on everything but GET."""
 
 
 def document() -> dict[str, Any]:

@@ -4,8 +4,9 @@ from typing import Any
 
 from .answers import ok, refused
 from .operations import ANYONE, SESSION, delete, get, given, post, sent
-from .schemas import ID, NUMBER, SECONDS, SIGNED_IN, TEXT, TOKEN, WORD, or_null, record, ref, several
+from .schemas import ID, NUMBER, SECONDS, SIGNED_IN, TEXT, TOKEN, WORD, YES_OR_NO, or_null, record, ref, several
 
+_USER = record({"id": NUMBER, "email": TEXT, "collector": YES_OR_NO})
 _NEW_PASSWORD = {"type": "string", "minLength": 8, "description": "At most 72 bytes in UTF-8; not a common one."}
 _TOKEN_NAME = {"type": "string", "minLength": 1, "maxLength": 100, "description": "Only characters that can be shown."}
 _DAYS = {"type": ["integer", "null"], "minimum": 1, "maximum": 3650, "description": "null, or nothing: no end."}
@@ -15,8 +16,7 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
         "login",
         "Exchange e-mail and password for a session",
         ANYONE,
-        ok("Signed in; the cookies are set.", SIGNED_IN | {"user": record({"id": NUMBER, "email": TEXT})})
-        | refused(415, 429),
+        ok("Signed in; the cookies are set.", SIGNED_IN | {"user": _USER}) | refused(415, 429),
         requestBody=sent(
             record({"email": WORD, "password": WORD}),
             example={"email": "user@example.com", "password": "Password123!"},
@@ -33,7 +33,10 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
         "verifyStatus",
         "Tell who is signed in",
         [{"session": []}, {"cookie": []}],
-        ok("A session.", {"userId": NUMBER, "email": TEXT, "expiresIn": SECONDS, "csrfToken": TEXT}),
+        ok(
+            "A session; `collector` tells that it may list what everybody keeps.",
+            {"userId": NUMBER, "email": TEXT, "collector": YES_OR_NO, "expiresIn": SECONDS, "csrfToken": TEXT},
+        ),
     ),
     "/api/auth/logout": post(
         "logout",

@@ -14,7 +14,7 @@ ALWAYS = (400, 401, 413, 431, 500, 501, 503)  # what any request may get, before
 _REFUSALS = {
     400: "Something is missing, impossible or malformed.",
     401: "No good credentials.",
-    403: "An API token without the scope, or another site's page.",
+    403: "An API token without the scope, an account that is no collector's, or another site's page.",
     404: "There is no such thing, or it is somebody else's.",
     412: "If-Match names other bytes.",
     413: "Over a size limit.",

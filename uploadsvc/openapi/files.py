@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from ..models import ORDERS
 from .answers import ALWAYS, Answers, answer, ok, refused
 from .operations import FULL, UPLOAD, delete, get, given, post, put, sent
-from .schemas import BINARY, ID, MIMETYPES, NUMBER, OK, SIZE, TEXT, WORD, or_null, record, ref, several
+from .schemas import BINARY, COUNT, ID, MIMETYPES, NUMBER, OK, SIZE, TEXT, WORD, or_null, record, ref, several
 
 _KEY = given(
     "Idempotency-Key",
@@ -42,6 +43,8 @@ _RANGE = [
     given("If-Match", "header", TEXT, "The ETag of what alone is wanted."),
     given("If-None-Match", "header", TEXT, "The ETag of what the client has."),
 ]
+_NAMED = ("Content-Disposition",)
+_PAGE = {"documents": several(ref("Document")), "next": or_null(TEXT), "total": COUNT, "totalBytes": SIZE}
 _BYTES = dict.fromkeys(MIMETYPES, BINARY)
 _DOWNLOADED: Answers = {
     "200": answer("The bytes.", _BYTES, "ETag", "Accept-Ranges", "Content-Disposition"),
@@ -70,13 +73,25 @@ FILES: dict[str, dict[str, Any]] = {
     ),
     "/api/documents": get(
         "listDocuments",
-        "List the documents, the newest first",
+        "List documents, the newest first, by name (A to Z), or the largest first",
         FULL,
-        ok("A page.", {"documents": several(ref("Document")), "next": or_null(TEXT)}) | refused(404),
+        ok("A page; the totals are those of all pages.", _PAGE) | refused(404),
         parameters=[
             given("limit", "query", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
-            given("before", "query", TEXT, "`next` of the page before, or a document's id."),
+            given("before", "query", TEXT, "`next` of the page before of the same list, or a document's id."),
+            given("q", "query", {"type": "string", "maxLength": 255}, "Part of a name, in any case (é is not e)."),
+            given("sort", "query", {"enum": list(ORDERS), "default": "newest"}),
+            given("all", "query", {"const": "1"}, "Everybody's: for a collector's session, others get 403."),
         ],
+    ),
+    "/api/documents/zip": get(
+        "downloadDocuments",
+        "Download documents as one ZIP archive",
+        FULL,
+        {"200": answer("The archive; one that is cut off has no end.", {"application/zip": BINARY}, *_NAMED)}
+        | refused(404),
+        description="Equal names are numbered. The archive is made while it is sent: no length, no Range.",
+        parameters=[given("id", "query", several(ID, minItems=1, maxItems=500), "One for each.", required=True)],
     ),
     "/api/documents/{id}": get(
         "showDocument",

@@ -39,6 +39,7 @@ TEXT: Schema = {"type": "string"}
 WORD: Schema = {"type": "string", "minLength": 1}
 YES_OR_NO: Schema = {"type": "boolean"}
 SIZE: Schema = {"type": "integer", "format": "int64", "minimum": 0}
+COUNT: Schema = {"type": "integer", "minimum": 0}
 SECONDS: Schema = {"type": "integer", "minimum": 0}
 TIME: Schema = {"type": "string", "format": "date-time"}
 NUMBER: Schema = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
@@ -75,7 +76,9 @@ SCHEMAS: dict[str, Schema] = {
             "createdAt": TIME,
             "uploadedAt": or_null(TIME),
             "via": or_null(record({"token": TEXT}, description="The API token's name; null for a session.")),
+            "owner": record({"id": NUMBER, "email": TEXT}, description="Whose it is; only a collector is told."),
         },
+        ("owner",),
         description="What was uploaded.",
     ),
     "Session": record(

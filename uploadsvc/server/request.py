@@ -11,7 +11,8 @@ from ..errors import ApiError, BadRequest, HeadersTooLong, TooLarge
 from ..message import HOST, Message
 from ..uploads import StreamedReception, is_upload
 
-HEADER_BYTES = 16 * 1024  # of the request line and all headers
+LINE_BYTES = 19 * 1024  # of the request line: it may name 500 documents
+HEADER_BYTES = 16 * 1024  # of all headers
 HEADER_LINES = 100  # a browser sends twenty
 SMALL_BODY = 64 * 1024  # bytes of a body that is kept in memory; only uploads are larger
 _BLANK_LINE = b"\r\n\r\n"
@@ -72,7 +73,9 @@ class Request:
         """Gather the header block, read it and open the body; return what has arrived of that."""
         self._head_bytes_received += len(data)
         self.head = (self.head + data).lstrip(b"\r\n")  # RFC 9112 §2.2: blank lines before a request are ignored
-        end = self.head.find(_BLANK_LINE, 0, HEADER_BYTES)
+        line = self.head.find(b"\r\n", 0, LINE_BYTES)
+        limit = HEADER_BYTES + line if line >= 0 else LINE_BYTES
+        end = self.head.find(_BLANK_LINE, 0, limit)
         if end >= 0:
             end += len(_BLANK_LINE)
             rest = self.head[end:]
@@ -80,7 +83,7 @@ class Request:
             self.headers_finished, self.head = True, b""
             self._open_body(rest)
             return rest
-        if self._head_bytes_received >= HEADER_BYTES:
+        if self._head_bytes_received >= limit:
             raise (
                 HeadersTooLong("The headers of the request are too long.") if self.head else BadRequest("No request.")
             )

@@ -5,6 +5,7 @@ from typing import Any
 from waitress.task import WSGITask
 
 from .. import guard, telemetry
+from ..errors import BrokenOff
 from ..uploads import RECEPTION
 
 
@@ -16,6 +17,19 @@ class Task(WSGITask):
         super().start()
         if self.request.cut_short or self.channel.server.draining:
             self.set_close_on_finish()
+
+    def service(self) -> None:
+        """Answer; what cannot be finished ends without its last chunk, and so does the connection."""
+        try:
+            super().service()
+        except BrokenOff:
+            self.close_on_finish = True
+
+    def build_response_header(self) -> bytes:
+        """Return the header; to HEAD nothing follows, also where GET would get chunks (RFC 9110 §9.3.2)."""
+        header: bytes = super().build_response_header()
+        self.chunked_response = self.chunked_response and self.request.command != "HEAD"
+        return header
 
     def get_environment(self) -> dict[str, Any]:
         """Return the WSGI environment, with the reception of an upload, a refusal, and the bytes of body received."""

@@ -6,15 +6,14 @@ import hashlib
 import logging
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..errors import ApiError
+from .clients import client_of
 from .kinds import BucketSettings
 from .places import Places
 from .refusals import Taken, store_errors
@@ -24,7 +23,6 @@ from .staged import Staged
 log = logging.getLogger("uploadsvc.storage")
 
 _WHOLE = 16 << 20  # bytes: a file of more is sent in parts
-_CONNECTIONS = 4  # kept open for each place: downloads that pass through hold some too
 _PART = 8 << 20  # bytes: times 10 000 parts is 80 GB
 
 
@@ -67,12 +65,18 @@ class Bucket:
 
     def send(self, key: str, part: range | None) -> RemoteFile:
         """Open the object, or a part of its bytes, and hold one of the places until the file is closed."""
-        ranged = {"Range": f"bytes={part.start}-{part.stop - 1}"} if part else {}
         with ExitStack() as held:
-            held.enter_context(self._places.one_to_send())
-            with store_errors():
-                found = self._ask().get_object(Bucket=self._settings.name, Key=key, **ranged)
-            return RemoteFile(_Stream(found["Body"]), found["ContentLength"], held.pop_all().close)
+            held.enter_context(self.place_to_send())
+            stream, size = self._fetched(key, part)
+            return RemoteFile(stream, size, held.pop_all().close)
+
+    def place_to_send(self) -> AbstractContextManager[None]:
+        """Hold one of the places of those who send; raise Unavailable."""
+        return self._places.one_to_send()
+
+    def send_from_place(self, key: str) -> RemoteFile:
+        """Open the object for whoever holds a place already."""
+        return RemoteFile(*self._fetched(key))
 
     def head(self, key: str) -> dict[str, Any] | None:
         """Return what the store knows of an object, or None where none lies."""
@@ -166,6 +170,13 @@ class Bucket:
         except (ClientError, BotoCoreError, ApiError):
             log.warning("multipart_left")
 
+    def _fetched(self, key: str, part: range | None = None) -> tuple["_Stream", int]:
+        """Ask for the object, or a part of its bytes; return them as they come, and how many there will be."""
+        ranged = {"Range": f"bytes={part.start}-{part.stop - 1}"} if part else {}
+        with store_errors():
+            found = self._ask().get_object(Bucket=self._settings.name, Key=key, **ranged)
+        return _Stream(found["Body"]), found["ContentLength"]
+
     def _call(self, name: str, **given: Any) -> dict[str, Any]:
         """Make one request of the bucket, and wait for its answer in one of the places."""
         client = self._ask()
@@ -187,36 +198,8 @@ class Bucket:
         """Return the client: of the `store`, or the `probe`, which waits for nobody."""
         with self._lock:
             if name not in self._clients:
-                self._clients[name] = self._client(_PATIENCE[name])
+                self._clients[name] = client_of(self._settings, name)
             return self._clients[name]
-
-    def _client(self, patience: dict[str, Any]) -> Any:
-        given = self._settings
-        config = Config(
-            signature_version="s3v4",
-            s3={"addressing_style": "path" if given.endpoint else "auto"},
-            max_pool_connections=_CONNECTIONS * given.places,
-            **patience,
-        )
-        return boto3.session.Session().client(
-            "s3",
-            region_name=given.region or ("us-east-1" if given.endpoint else None),
-            endpoint_url=given.endpoint or None,
-            aws_access_key_id=given.key or None,
-            aws_secret_access_key=given.secret or None,
-            aws_session_token=given.session_token or None,
-            config=config,
-        )
-
-
-_PATIENCE: dict[str, dict[str, Any]] = {
-    "store": {
-        "connect_timeout": 5,
-        "read_timeout": 60,
-        "retries": {"mode": "standard", "total_max_attempts": 3},
-    },
-    "probe": {"connect_timeout": 2, "read_timeout": 2, "retries": {"total_max_attempts": 1}},
-}
 
 
 def checksum_of(found: dict[str, Any]) -> str:

@@ -61,8 +61,13 @@ def fault(error: OSError) -> str:
     return error.strerror or "the file cannot be read"
 
 
+def check_size(found: int, size: int) -> None:
+    """Raise OSError unless a file has as many bytes as were stored."""
+    if found != size:
+        raise OSError(errno.EIO, f"it has {found} bytes, not {size}")
+
+
 def _compare(found: tuple[int, str], stored: tuple[int, str]) -> None:
-    if found[0] != stored[0]:
-        raise OSError(errno.EIO, f"it has {found[0]} bytes, not {stored[0]}")
+    check_size(found[0], stored[0])
     if found[1] != stored[1]:
         raise OSError(errno.EIO, "the bytes have changed")

@@ -1,6 +1,7 @@
 """What every storage can do, and which one is meant: the rooms above name none."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
@@ -48,6 +49,12 @@ class Storage(Protocol):
         Clients may be slow, so what a file holds up until it is closed is bounded: beyond that, Unavailable.
         """
 
+    def sending(self) -> AbstractContextManager[Callable[[str], IO[bytes]]]:
+        """Hold one of the places of those who send for long, and lend what opens published files meanwhile.
+
+        Whoever holds one has one file open at a time. Raises Unavailable when none comes free soon.
+        """
+
     def address(self, path: str, disposition: str, content_type: str, /) -> str:
         """Return where a client may fetch the file for some minutes, or '' where the service has to send it."""
 
@@ -89,10 +96,10 @@ class BucketSettings(NamedTuple):
     proxied: bool  # the service itself sends what is downloaded
 
 
-def storage_for(root: Path, min_free_bytes: int, bucket: BucketSettings | None = None) -> Storage:
-    """Return the storage: `bucket` with `root` for what is staged, or `root` alone."""
+def storage_for(root: Path, min_free_bytes: int, bucket: BucketSettings | None = None, places: int = 1) -> Storage:
+    """Return the storage: `bucket` with `root` for what is staged, or `root` alone, from which all but one send."""
     if bucket is None:
-        return LocalStorage(root, min_free_bytes)
+        return LocalStorage(root, min_free_bytes, places)
     from .s3 import S3Storage  # noqa: PLC0415 - the library is an extra, and a fifth of a second
 
     return S3Storage(root, min_free_bytes, bucket)

@@ -19,6 +19,7 @@ from typing import IO
 from . import copies
 from .faults import disk_errors
 from .names import Announce, is_stored, parts, unix_ms
+from .places import Places
 from .staged import Staged, sync_directory
 from .staging import Staging, files_before
 
@@ -31,8 +32,9 @@ class LocalStorage(Staging):
 
     backend = "local"
 
-    def __init__(self, root: Path, min_free_bytes: int) -> None:
+    def __init__(self, root: Path, min_free_bytes: int, places: int = 1) -> None:
         super().__init__(root, min_free_bytes)
+        self._places = Places(places)
         self._synced: set[int] = set()  # users whose folder is known to outlive a power failure
         self._syncs: deque[float] = deque([0.0], maxlen=8)  # seconds the latest ones took
 
@@ -77,6 +79,12 @@ class LocalStorage(Staging):
         if part:
             file.seek(part.start)
         return file
+
+    @contextmanager
+    def sending(self) -> Iterator[Callable[[str], IO[bytes]]]:
+        """Hold one of the places of downloads that keep a thread, and lend what opens published files meanwhile."""
+        with self._places.one_to_send():
+            yield self.open
 
     def delete(self, path: str) -> None:
         """Remove a published file; one that is gone already is as good as removed."""

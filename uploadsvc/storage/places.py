@@ -46,7 +46,7 @@ class _Seats:
     def one(self) -> Iterator[None]:
         if not self._free.acquire(timeout=max(0.0, self._taken + self._soon - time.monotonic())):
             log.warning("store_unavailable", extra={"reason": "no place"})
-            raise Unavailable("Too many wait for the file store. Try again in a few seconds.")
+            raise Unavailable("Too many wait for stored files just now. Try again in a few seconds.")
         self._taken = time.monotonic()
         try:
             yield

@@ -8,7 +8,7 @@ that `sweep` removes, and so is what an upload in parts left in the store.
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -89,6 +89,12 @@ class S3Storage(Staging):
         parts(path)
         return self._bucket.send(path, part)  # type: ignore[return-value]
 
+    @contextmanager
+    def sending(self) -> Iterator[Callable[[str], IO[bytes]]]:
+        """Hold one of the places of downloads, and lend what opens published files in it, one after the other."""
+        with self._bucket.place_to_send():
+            yield self._open_in_place
+
     def address(self, path: str, disposition: str, content_type: str) -> str:
         """Return a URL that fetches the file from the store, good for five minutes; '' where the service sends it."""
         if self._proxied:
@@ -154,6 +160,10 @@ class S3Storage(Staging):
             if multipart.since < limit and _is_ours(multipart):
                 self._bucket.abort(multipart)
                 yield multipart.key
+
+    def _open_in_place(self, path: str) -> IO[bytes]:
+        parts(path)
+        return self._bucket.send_from_place(path)  # type: ignore[return-value]
 
     def _moment(self) -> int:
         """Return the time in milliseconds, each to one name alone: a taken one costs a request."""

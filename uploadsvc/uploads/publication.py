@@ -10,7 +10,7 @@ from ..credentials import new_id
 from ..errors import ApiError, ClientClosedRequest, OutcomeUnknown
 from ..filetypes import Candidate, safe_name
 from ..intake import Received, ReceivedFile
-from ..models import Row, now, registration
+from ..models import Row, now, registration, search_key
 from ..storage import Staged, Storage
 
 log = logging.getLogger("uploadsvc.uploads")
@@ -90,6 +90,7 @@ def _row(file: ReceivedFile[Staged, Candidate], part: int) -> Row:
         "user_id": g.principal.user_id,
         "token_id": g.principal.token_id,
         "filename": file.recogniser.filename,
+        "search_key": search_key(file.recogniser.filename),
         "content_type": file.recogniser.mimetype,
         "size": file.staged.size,
         "sha256": file.staged.sha256,

@@ -1,0 +1,134 @@
+"""The list on each engine: its indexes, the longest names, and what an instance from before had."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import flask_migrate
+import pytest
+from flask import Flask
+from sqlalchemy import event, text
+
+from tests.support.lists import ROW, keep, listed, names, pages
+from tests.support.people import Person, add_user
+from tests.support.stack import rows
+from uploadsvc.extensions import db
+
+# --- engines --------------------------------------------------------------------------------------------------------
+
+
+def plans(app: Flask, person: Person, path: str, explain: str) -> list[str]:
+    """How the engine finds the documents that a request for `path` is answered with."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "documents.public_id" in statement:
+            asked.append((statement, parameters))
+
+    with app.app_context():
+        engine = db.engine
+        event.listen(engine, "before_cursor_execute", note)
+        assert person.get(path).status_code == 200
+        event.remove(engine, "before_cursor_execute", note)
+        with engine.connect() as connection:
+            [(statement, parameters)] = asked
+            found = connection.exec_driver_sql(f"{explain} {statement}", parameters).all()
+    return [str(row[-1]) for row in found]
+
+
+ORDERS = [("newest", "id"), ("name", "search_key_id"), ("size", "size_id")]
+MANY = (
+    "INSERT INTO documents (public_id, user_id, filename, search_key, path, content_type, size, sha256, status,"
+    " created_at, part, fieldname) SELECT 'x' || n, n % 4 + 1, 'x', 'x' || n % 50, 'x', 'text/plain', n % 100, 'x',"
+    " 'success', '2026-01-01', 0, 'file' FROM {numbers}"
+)
+
+
+@pytest.mark.parametrize(("sort", "index"), ORDERS)
+def test_every_order_is_read_from_its_index(sort: str, index: str, alice: Person) -> None:
+    """Issue 11, 2: the first page and a later one, without reading over or sorting what is not on it."""
+    keep(alice, *[f"{n}.txt" for n in range(5)])
+    following = listed(alice, sort=sort, limit=1)["next"]
+    for query in ("", f"&before={following}"):
+        plan = plans(alice.app, alice, f"/api/documents?limit=2&sort={sort}{query}", "EXPLAIN QUERY PLAN")
+        assert f"SEARCH documents USING INDEX ix_documents_user_id_{index} (user_id=?" in plan[0]
+        assert ("AND" in plan[0]) == bool(query) and not [step for step in plan if "TEMP" in step]
+
+
+def test_everybodys_newest_are_read_in_their_order(alice: Person, carol: Person) -> None:
+    """Issue 11, 3: the first page of a collector's list is not sorted out of everything."""
+    keep(alice, *[f"{n}.txt" for n in range(5)])
+    plan = plans(carol.app, carol, "/api/documents?limit=2&all=1", "EXPLAIN QUERY PLAN")
+    assert "SCAN documents" in plan and not [step for step in plan if "TEMP" in step]
+
+
+@pytest.mark.parametrize(("sort", "index"), ORDERS)
+def test_postgresql_reads_every_order_from_its_index(
+    sort: str, index: str, database_url: str, make_app: Callable[..., Flask]
+) -> None:
+    """Issue 11, 2: of twenty thousand documents a quarter is Alice's."""
+    app = make_app(DATABASE_URL=database_url)
+    people = [f"{name}@example.com" for name in ("alice", "bob", "carol", "dave")]
+    for email in people:
+        add_user(app, email)
+    with app.app_context():
+        db.session.execute(text(MANY.format(numbers="generate_series(1, 20000) AS n")))
+        db.session.commit()
+        db.session.execute(text("ANALYZE"))
+        db.session.commit()
+    alice = Person(app, people[0]).login()
+    following = listed(alice, sort=sort, limit=1)["next"]
+    for query in ("", f"&before={following}"):
+        plan = "\n".join(plans(app, alice, f"/api/documents?limit=2&sort={sort}{query}", "EXPLAIN"))
+        known = (
+            f"ix_documents_user_id_{index}" if sort != "newest" else f"(?:ix_documents_user_id_{index}|pk_documents)"
+        )
+        assert re.search(rf"Index Scan (?:Backward )?using {known} on documents", plan), plan
+        assert "Sort" not in plan and "Seq Scan on documents" not in plan
+
+
+@pytest.mark.parametrize("letter", ["ᾷ", "😀", "ŉ", "a"])
+def test_postgresql_keeps_the_longest_names(letter: str, database_url: str, make_app: Callable[..., Flask]) -> None:
+    """E1: what a name becomes without its case fits an index, and a cursor an address."""
+    app = make_app(DATABASE_URL=database_url)
+    add_user(app, "alice@example.com")
+    alice = Person(app, "alice@example.com").login()
+    ids = keep(alice, *[f"{letter * 251}.txt"] * 3)
+    assert [id_ for page in pages(alice, 1, sort="name") for id_ in page] == ids
+    assert listed(alice, q=letter.upper() * 80)["total"] == 3
+
+
+# --- an instance from before ----------------------------------------------------------------------------------------
+
+
+def filled_before(app: Flask) -> Person:
+    """Alice, with documents of a version that knew neither searches nor counts."""
+
+    add_user(app, "alice@example.com")
+    with app.app_context():
+        flask_migrate.downgrade(revision="0003")
+        for at, (name, status) in enumerate((("ß.txt", "success"), ("Ä.txt", "success"), ("x.txt", "pending"))):
+            db.session.execute(text(ROW.format(id=at, name=name, size=at + 1, status=status)))
+        db.session.execute(text("UPDATE users SET used_bytes = 3"))
+        db.session.commit()
+        flask_migrate.upgrade()
+        db.engine.dispose()
+    return Person(app, "alice@example.com").login()
+
+
+def has_what_it_had(alice: Person) -> None:
+    assert names(alice, sort="name") == ["ß.txt", "Ä.txt"] and names(alice, q="SS") == ["ß.txt"]
+    page = listed(alice)
+    assert (page["total"], page["totalBytes"]) == (2, 3)
+    assert rows(alice.app, "SELECT search_key FROM documents ORDER BY id") == [("ss.txt",), ("ä.txt",), ("x.txt",)]
+
+
+def test_documents_from_before_are_found_and_counted(app: Flask) -> None:
+    """H8: the upgrade folds their names, and counts those that are documents."""
+    has_what_it_had(filled_before(app))
+
+
+def test_documents_from_before_are_found_and_counted_in_postgresql(
+    database_url: str, make_app: Callable[..., Flask]
+) -> None:
+    has_what_it_had(filled_before(make_app(DATABASE_URL=database_url)))
