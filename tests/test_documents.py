@@ -87,6 +87,7 @@ def test_the_list_shows_each_document_as_its_upload_told(alice: Person, document
         "createdAt",
         "uploadedAt",
         "via",
+        "sender",
     }
     assert document["filename"] == "report.pdf" and document["mimetype"] == "application/pdf"
     assert (document["size"], document["sha256"]) == (len(CONTENT), hashlib.sha256(CONTENT).hexdigest())

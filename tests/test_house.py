@@ -13,7 +13,7 @@ FLOORS = [
     {"errors", "audit", "filetypes", "storage", "intake", "credentials", "crew", "message", "scanner"},
     {"config", "extensions", "models", "throttle", "telemetry", "guard"},
     {"principal"},
-    {"auth", "uploads", "documents", "tokens", "health", "metrics", "openapi", "client"},
+    {"auth", "uploads", "documents", "tokens", "requests", "health", "metrics", "openapi", "client"},
     {"__init__", "cli", "server", "workers"},
 ]
 # Of one's own floor only these may be imported; the roof may import what it likes.

@@ -9,9 +9,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import event, text
 
+from tests.support.bodies import part
 from tests.support.lists import ROW, keep, listed, names, pages
 from tests.support.people import Person, add_user
 from tests.support.stack import rows
+from tests.support.visitors import visitor_of
 from uploadsvc.extensions import db
 
 # --- engines --------------------------------------------------------------------------------------------------------
@@ -89,16 +91,28 @@ def test_postgresql_reads_every_order_from_its_index(
 
 @pytest.mark.parametrize("letter", ["ᾷ", "😀", "ŉ", "a"])
 def test_postgresql_keeps_the_longest_names(letter: str, database_url: str, make_app: Callable[..., Flask]) -> None:
-    """E1: what a name becomes without its case fits an index, and a cursor an address."""
+    """E1: what a name and its sender's become without their case fits an index, and a cursor an address."""
     app = make_app(DATABASE_URL=database_url)
     add_user(app, "alice@example.com")
     alice = Person(app, "alice@example.com").login()
     ids = keep(alice, *[f"{letter * 251}.txt"] * 3)
+    sent = (
+        visitor_of(alice)
+        .send(*[part(filename=f"{letter * 251}.txt", content=b"x")] * 2, name=letter * 200)
+        .get_json()["files"]
+    )
+    ids += [file["id"] for file in sent]
     assert [id_ for page in pages(alice, 1, sort="name") for id_ in page] == ids
-    assert listed(alice, q=letter.upper() * 80)["total"] == 3
+    assert listed(alice, q=letter.upper() * 80)["total"] == 5
 
 
 # --- an instance from before ----------------------------------------------------------------------------------------
+
+
+REQUEST = (
+    "INSERT INTO file_requests (public_id, user_id, title, note, max_files, created_at, expires_at)"
+    " VALUES ('x', 1, 'Tax papers', '', 9, '2026-01-01', '2026-01-31')"
+)
 
 
 def filled_before(app: Flask) -> Person:
@@ -121,6 +135,35 @@ def has_what_it_had(alice: Person) -> None:
     page = listed(alice)
     assert (page["total"], page["totalBytes"]) == (2, 3)
     assert rows(alice.app, "SELECT search_key FROM documents ORDER BY id") == [("ss.txt",), ("ä.txt",), ("x.txt",)]
+
+
+def sent_before(app: Flask) -> Person:
+    """Alice, with a document of a version whose visitors nobody could search for."""
+    add_user(app, "alice@example.com")
+    with app.app_context():
+        flask_migrate.downgrade(revision="0004")
+        db.session.execute(text(REQUEST))
+        for id_, sender in enumerate((None, "ZOË")):
+            db.session.execute(text(ROW.format(id=id_, name="Tax.txt", size=1, status="success")))
+            values = {"path": f"1/{id_}-x", "sender": sender}
+            db.session.execute(text("UPDATE documents SET request_id = 1, sender = :sender WHERE path = :path"), values)
+        db.session.commit()
+        flask_migrate.upgrade()
+        db.engine.dispose()
+    return Person(app, "alice@example.com").login()
+
+
+def test_visitors_from_before_are_found(app: Flask) -> None:
+    """H8: the upgrade folds their names as well, as an upload does."""
+    alice = sent_before(app)
+    assert names(alice, q="tax") == ["Tax.txt"] * 2 and listed(alice, q="zoë")["total"] == 1
+    visitor_of(alice).send(part(filename="Tax.txt", content=b"x"), name="ZOË")
+    kept = rows(app, "SELECT search_key FROM documents ORDER BY id")
+    assert kept == [("tax.txt",), ("tax.txt\nzoë",), ("tax.txt\nzoë",)]
+
+
+def test_visitors_from_before_are_found_in_postgresql(database_url: str, make_app: Callable[..., Flask]) -> None:
+    test_visitors_from_before_are_found(make_app(DATABASE_URL=database_url))
 
 
 def test_documents_from_before_are_found_and_counted(app: Flask) -> None:

@@ -20,8 +20,9 @@ from flask.testing import FlaskClient
 from tests.support.engines import BASE, ROOT, Live
 from tests.support.people import Person, csrf, signed_in
 from uploadsvc import errors
+from uploadsvc.credentials import request_bearer
 from uploadsvc.extensions import db
-from uploadsvc.models import ApiToken, User
+from uploadsvc.models import ApiToken, FileRequest, User
 from uploadsvc.openapi import document
 
 DEMO = "Password123!"  # the demo account's; it stands in the description's examples
@@ -83,6 +84,13 @@ def as_basic(token: str) -> str:
     return f"Basic {base64.b64encode(f'me:{token}'.encode()).decode()}"
 
 
+def new_link(app: Flask) -> str:
+    """What visitors of a new file request of the first account bear."""
+    with app.app_context():
+        made = FileRequest.create(1, "Tax papers 2026", "", 30, 10_000)
+        return request_bearer(app.config["JWT_SECRET"], made.public_id)
+
+
 def credentials(app: Flask, person: Person) -> Iterator[tuple[dict[str, set[str]], FlaskClient, dict[str, str]]]:
     """Everybody who may come: what security schemes, with which scopes, a client and its headers satisfy."""
     nobody = app.test_client(use_cookies=False)
@@ -96,6 +104,7 @@ def credentials(app: Flask, person: Person) -> Iterator[tuple[dict[str, set[str]
         token = new_token(app, scope)
         yield {"apiToken": scopes}, nobody, {"Authorization": f"Bearer {token}"}
         yield {"basic": scopes}, nobody, {"Authorization": as_basic(token)}
+    yield {"request": set()}, nobody, {"Authorization": f"Bearer {new_link(app)}"}
 
 
 # Whoever refreshes or signs out proves it otherwise: test_sessions.py.
@@ -147,10 +156,11 @@ def in_a_browser(live: Live, name: str) -> dict[str, str]:
     return {"REFRESH": f"refresh_token={cookies['refresh_token'].value}", "CSRF": cookies["csrf_token"].value}
 
 
-def tried(live: Live, description: dict[str, Any], *options: str) -> subprocess.CompletedProcess[str]:
+def tried(live: Live, app: Flask, description: dict[str, Any], *options: str) -> subprocess.CompletedProcess[str]:
     """Run schemathesis with a description over a server."""
     given = in_a_browser(live, "leaving")
     given |= {
+        "VISITING": f"Bearer {new_link(app)}",
         "SCHEMATHESIS_HOOKS": str(SUPPORT / "plain_text.py"),
         "LEAVING": bearer(live, "leaving"),
         "ENDING": bearer(live, "leaving"),
@@ -180,21 +190,21 @@ def answered_well(live: Live) -> set[tuple[str, str]]:
     return {(line["method"], described(line["route"])) for line in requests}
 
 
-def test_the_server_does_what_it_says_to_a_session(server: Live) -> None:
-    run = tried(server, DESCRIPTION, "-H", f"Authorization: {bearer(server)}")
+def test_the_server_does_what_it_says_to_a_session(app: Flask, server: Live) -> None:
+    run = tried(server, app, DESCRIPTION, "-H", f"Authorization: {bearer(server)}")
     assert run.returncode == 0, run.stdout + run.stderr
     assert answered_well(server) >= {(method, path) for method, path, _ in OPERATIONS.values()}
 
 
 def test_the_server_does_what_it_says_to_a_script_that_wants_text(app: Flask, server: Live) -> None:
     basic = as_basic(new_token(app, "full"))
-    run = tried(server, DESCRIPTION, "-H", f"Authorization: {basic}", "-H", "Accept: text/plain")
+    run = tried(server, app, DESCRIPTION, "-H", f"Authorization: {basic}", "-H", "Accept: text/plain")
     assert run.returncode == 0, run.stdout + run.stderr
     open_to_it = [key for key in OPERATIONS.values() if {"basic": ["full"]} in key[2]["security"]]
     assert answered_well(server) >= {(method, path) for method, path, _ in open_to_it}
 
 
-def test_what_it_says_wrongly_is_found(server: Live) -> None:
+def test_what_it_says_wrongly_is_found(app: Flask, server: Live) -> None:
     """The two tests above can fail: one lie an operation, and what schemathesis calls it."""
     lies = deepcopy(DESCRIPTION)
     operations = {operation["operationId"]: operation for path in lies["paths"].values() for operation in path.values()}
@@ -219,7 +229,7 @@ def test_what_it_says_wrongly_is_found(server: Live) -> None:
     }
     only = [option for name in found for option in ("--include-name", name)]
     headers = ["-H", f"Authorization: {bearer(server)}", "-H", "Accept: text/plain"]
-    run = tried(server, lies, *headers, "--phases", "coverage", *only)
+    run = tried(server, app, lies, *headers, "--phases", "coverage", *only)
     sections = re.split(r"^_+ (.+) _+$", run.stdout, flags=re.MULTILINE)
     told = dict(zip(sections[1::2], sections[2::2], strict=True))
     assert run.returncode == 1, run.stdout + run.stderr

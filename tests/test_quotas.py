@@ -6,9 +6,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -20,6 +18,7 @@ from flask import Flask
 from sqlalchemy import event
 
 from tests.support.bodies import PDF, multipart, part
+from tests.support.crowd import at_once
 from tests.support.engines import BASE, ROOT, Live
 from tests.support.people import Person
 from tests.support.stack import files, rows
@@ -50,18 +49,6 @@ def set_quota(app: Flask, email: str, quota: int | str) -> None:
 
 def sized(size: int, filename: str = "a.txt") -> bytes:
     return part(filename=filename, content=b"x" * size)
-
-
-def at_once(send: Callable[[int], Any], number: int = 20) -> list[Any]:
-    """What `send` returns for 0, 1, 2 …, all begun at the same moment."""
-    gate = threading.Barrier(number)
-
-    def begin(n: int) -> Any:
-        gate.wait(20)
-        return send(n)
-
-    with ThreadPoolExecutor(number) as pool:
-        return list(pool.map(begin, range(number)))
 
 
 # --- exact under concurrency

@@ -1,5 +1,6 @@
 """What `serve` does by the clock, with hours of a fraction of a second."""
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from tests.support.bodies import PDF, part
 from tests.support.clock import eventually
 from tests.support.engines import Live, tuned
 from tests.support.people import Person
+from tests.support.stack import change
+from tests.support.visitors import bearer_of
 from uploadsvc.cli.maintenance import verified
 from uploadsvc.storage import Storage
 
@@ -71,6 +74,21 @@ def test_serve_verifies_and_logs_what_is_damaged(tmp_path: Path) -> None:
         assert live.request("GET", f"/api/documents/{damaged['document_id']}", headers=headers)[0] == 200
         assert "secret-name" not in live.log.read_text()
         assert some_hours_pass(live), "the sweep goes on"
+
+
+def test_serve_logs_what_is_miscounted(tmp_path: Path) -> None:
+    """E7 and issue 11: what an account keeps, and more files of a request than have come; each by its id."""
+    with serving(tmp_path, verify_hours=1) as live:
+        headers = live.login() | {"Content-Type": "application/json"}
+        made = json.loads(live.request("POST", "/api/requests", b'{"title": "telltale"}', headers)[2])
+        assert live.upload({"Authorization": f"Bearer {bearer_of(made)}"})[0] == 200
+        change(live, "UPDATE users SET used_bytes = 7")
+        change(live, "UPDATE file_requests SET files_received = 0")
+        assert eventually(lambda: logged(live, "request_miscounted"), 20)
+        usage, request = logged(live, "usage_miscounted")[-1], logged(live, "request_miscounted")[-1]
+        assert (usage["level"], usage["user_id"], usage["counted"], usage["kept"]) == ("ERROR", 1, 7, len(PDF))
+        told = (request["level"], request["file_request"], request["counted"], request["kept"])
+        assert told == ("ERROR", made["id"], 0, 1) and "telltale" not in live.log.read_text()
 
 
 def test_it_verifies_once_when_it_is_overdue_and_not_again_after_a_restart(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ import unicodedata
 
 import pytest
 
+from tests.support.bodies import part
 from tests.support.lists import SORTS, keep, listed, names, pages, refused
 from tests.support.people import Person
+from tests.support.visitors import visitor_of
 
 # --- search ---------------------------------------------------------------------------------------------------------
 
@@ -72,6 +74,42 @@ def test_a_search_finds_nothing_of_others(alice: Person, bob: Person) -> None:
         page = listed(bob, q="report", sort=sort)
         assert ([len(page["documents"]), page["total"], page["totalBytes"]]) == [1, 1, 5]
         assert listed(bob, q="plan", sort=sort)["total"] == 0
+
+
+FILE = part(filename="scan.txt", content=b"abc")
+
+
+def test_a_search_finds_senders_too(alice: Person, bob: Person, carol: Person) -> None:
+    """Issue 11, 2: "in names and senders", of what one may see, and not across the two."""
+    ana = visitor_of(alice)
+    for sender in ("Ana Straße", "Ben", None):
+        ana.send(FILE, name=sender)
+    visitor_of(bob).send(FILE, name="ANA")
+    keep(carol, "ana.txt")
+    found = {"ana": (1, 1, 1, 3), "STRASSE": (1, 0, 0, 1), "scan": (3, 1, 0, 4), "txta": (0,) * 4, ".txt": (3, 1, 1, 5)}
+    asking = ((alice, {}), (bob, {}), (carol, {}), (carol, {"all": 1}))
+    for search, numbers in found.items():
+        for sort in SORTS:
+            lists = [listed(person, q=search, sort=sort, **query) for person, query in asking]
+            assert tuple(page["total"] for page in lists) == numbers, (search, sort)
+            assert tuple(len(page["documents"]) for page in lists) == numbers, (search, sort)
+
+
+def test_equal_names_of_several_senders_are_paged(alice: Person, carol: Person) -> None:
+    """Issue 11, 2: by name, then by sender; a cursor loses and repeats none, though its document goes meanwhile."""
+    ana = visitor_of(alice)
+    for sender in ("Cleo", None, "ben", "Ana", "Ana"):
+        ana.send(FILE, name=sender)
+    keep(alice, "scan.txt.txt", "scan 2.txt")
+    documents = listed(alice, sort="name")["documents"]
+    assert [document["sender"] for document in documents] == [None, None, "Ana", "Ana", "ben", "Cleo", None]
+    ids = [document["id"] for document in documents]
+    for person, query in ((alice, {}), (carol, {"all": 1})):
+        assert [id_ for page in pages(person, 2, sort="name", **query) for id_ in page] == ids
+    following = listed(alice, sort="name", limit=4)["next"]
+    alice.delete(f"/api/documents/{ids[3]}")
+    rest = listed(alice, sort="name", before=following)["documents"]
+    assert [document["id"] for document in rest] == ids[4:]
 
 
 BAD = ["sort=", "sort=Name", "sort=date", "sort=name,size", "all=0", "all=true", "all=11", f"q={'x' * 256}"]

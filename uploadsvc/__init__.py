@@ -19,6 +19,7 @@ from . import (
     models,
     openapi,
     principal,
+    requests,
     telemetry,
     tokens,
     uploads,
@@ -52,6 +53,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     uploads.init_app(app)
     app.register_blueprint(documents.bp)
     app.register_blueprint(tokens.bp)
+    app.register_blueprint(requests.bp)
     app.register_blueprint(openapi.bp)
     health.init_app(app)
     metrics.init_app(app)

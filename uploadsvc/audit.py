@@ -19,6 +19,8 @@ _DONE = (
     "password_changed",
     "token_created",
     "token_revoked",
+    "request_made",
+    "request_ended",
     "account_added",
     "account_disabled",
     "account_enabled",
@@ -29,6 +31,7 @@ _SUSPICIOUS = (
     "login_failed",
     "throttled",
     "refresh_token_reused",
+    "request_secret_refused",
     "csrf_refused",
     "cross_site_refused",
     "file_refused",
@@ -44,8 +47,9 @@ def tell(event: str, **fields: Any) -> None:
     """Log one line for `event`, one of EVENTS; raise KeyError for any other.
 
     `fields` say what it was done to: `documents`, a list of their public ids, with `owners`, the id of the account that
-    each belongs to, where some are not the asker's own; `target_token_id`; and `user_id` where the account is not the
-    asker's. Never a name, a password or a secret.
+    each belongs to, where some are not the asker's own; `target_token_id`; `target_request` by its public id; and
+    `user_id` where the account is not the asker's. Never a password or a secret, nor a name but `sender`, which is all
+    that a visitor tells of himself.
     """
     logger, level = EVENTS[event]
     logger.log(level, event, extra=fields)

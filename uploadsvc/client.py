@@ -29,6 +29,8 @@ def init_app(app: Flask, folder: Path) -> None:
         if file.is_file():
             name = file.relative_to(folder).as_posix()
             app.add_url_rule(f"/{name}", f"web:{name}", send, defaults={"name": name})
+        if file == folder / "request.html":  # what the link of a file request names
+            app.add_url_rule("/request", "web:request", send, defaults={"name": "request.html"})
 
 
 def _answer(path: Path) -> Response:

@@ -97,6 +97,37 @@ def _tag(secret: str, body: str) -> str:
     return derive(secret, "api token", body)[:16]
 
 
+def request_bearer(secret: str, request_id: str) -> str:
+    """Return what a visitor of a file request bears: its id, a dot and 128 bits that only we can derive from it.
+
+    So the owner can be shown the link again, and a copy of the database holds none.
+    """
+    return f"{request_id}.{derive(secret, 'file request', request_id)}"
+
+
+def requested_by(secret: str, bearer: str) -> str | None:
+    """Return the id of the file request that `bearer` was derived from, None when it is none of ours."""
+    request_id = bearer.partition(".")[0]
+    if not is_id(request_id):
+        return None
+    return request_id if hmac.compare_digest(request_bearer(secret, request_id).encode(), bearer.encode()) else None
+
+
+def resembles_bearer(text: str) -> bool:
+    """Tell whether `text` may have been meant as what a visitor bears: cut short, or with a character changed."""
+    return bool(_LIKE_A_BEARER.fullmatch(text))
+
+
+def holds_bearer(text: str) -> bool:
+    """Tell whether what a visitor bears stands somewhere in `text`."""
+    return bool(_BEARER.search(text))
+
+
+_BEARER = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}\.[0-9a-f]{32}(?![0-9a-f])")
+# One dot, where a JWT has two and begins otherwise; or the length without a dot where it belongs.
+_LIKE_A_BEARER = re.compile(r"(?!eyJ)[^.]*\.[^.]*|(?!eyJ).{65}")
+
+
 def seal(secret: str, purpose: str, data: bytes) -> str:
     """Return `data` in hex that only the holder of `secret` can read, or make, for this `purpose`.
 

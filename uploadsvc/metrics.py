@@ -97,7 +97,7 @@ def _active_users() -> Metric:
         since = now() - length
         sessions = select(Session.user_id).where(or_(Session.created_at >= since, Session.rotated_at >= since))
         tokens = select(ApiToken.user_id).where(ApiToken.last_used_at >= since)
-        uploads = select(Document.user_id).where(Document.created_at >= since)
+        uploads = select(Document.user_id).where(Document.created_at >= since, Document.request_id.is_(None))
         users = union(sessions, tokens, uploads).subquery()
         family.add_metric([window], _scalar(select(func.count()).select_from(users)))
     return family

@@ -1,6 +1,6 @@
 """lists and collectors: what documents are searched by, an index for each order, their number, and who sees them all
 
-Revision: 0005, after 0003
+Revision: 0005, after 0004
 """
 
 import unicodedata
@@ -11,7 +11,7 @@ from alembic import op
 from alembic.operations import BatchOperations
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -43,13 +43,17 @@ def upgrade() -> None:
 
 
 def _add_search_keys() -> None:
-    """Fold every name as uploads do from now on; no database does it alike."""
+    """Fold every name, and who sent it, as uploads do from now on; no database does it alike."""
     connection, last = op.get_bind(), 0
-    page = sa.text(f"SELECT id, filename FROM documents WHERE id > :last ORDER BY id LIMIT {_PAGE}")  # noqa: S608
+    page = sa.text(f"SELECT id, filename, sender FROM documents WHERE id > :last ORDER BY id LIMIT {_PAGE}")  # noqa: S608
     change = sa.text("UPDATE documents SET search_key = :key WHERE id = :id")
     while rows := connection.execute(page, {"last": last}).all():
-        connection.execute(change, [{"id": row.id, "key": _folded(row.filename)} for row in rows])
+        connection.execute(change, [{"id": row.id, "key": _key(row.filename, row.sender)} for row in rows])
         last = rows[-1].id
+
+
+def _key(name: str, sender: str | None) -> str:
+    return "\n".join(_folded(text) for text in (name, sender) if text)
 
 
 def _folded(name: str) -> str:

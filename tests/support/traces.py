@@ -33,9 +33,15 @@ def left(live: Live) -> dict[str, Any]:
     return {"files": sorted(files(live)), **_counted(live), "open": open_files(live.process.pid)}
 
 
+_COUNTED = (
+    "SELECT (SELECT count(*) FROM documents), (SELECT sum(used_bytes) FROM users),"
+    " (SELECT sum(document_count) FROM users), (SELECT sum(files_received) FROM file_requests)"
+)
+
+
 def _counted(place: Place) -> dict[str, int]:
-    [[documents, used]] = rows(place, "SELECT (SELECT count(*) FROM documents), (SELECT sum(used_bytes) FROM users)")
-    return {"rows": documents, "used": used}
+    [[documents, used, kept, received]] = rows(place, _COUNTED)
+    return {"rows": documents, "used": used, "kept": kept, "received": received}
 
 
 def requests_logged(live: Live) -> list[dict[str, Any]]:

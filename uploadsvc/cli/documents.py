@@ -13,9 +13,10 @@ from flask import current_app
 from flask.cli import AppGroup
 from sqlalchemy import select
 
+from ..credentials import is_id
 from ..extensions import db
 from ..filetypes import safe_name
-from ..models import Document, User, rfc3339
+from ..models import Document, FileRequest, User, rfc3339
 from ..storage import Staged, copies, disk_errors
 from ..telemetry.logs import printable
 from .instance import existing_user, one_line_errors, refuse_own_folder, set_up
@@ -26,28 +27,37 @@ from .progress import complain
 documents = AppGroup("documents", help="List and export what was uploaded.")
 
 _user_option = click.option("--user", "email", metavar="EMAIL", help="Only the documents of this account.")
+_request_option = click.option(
+    "--request", "request_id", metavar="ID", help="Only what came by this file request, an id of `requests list`."
+)
 
 
 @documents.command("list")
 @_user_option
-def list_documents(email: str | None) -> None:
-    """List the documents, newest last: id, time of the upload, bytes, owner and name, separated by tabs."""
+@_request_option
+def list_documents(email: str | None, request_id: str | None) -> None:
+    """List the documents, newest last: id, time of the upload, bytes, owner and name, separated by tabs.
+
+    Of what came by a file request its title follows, and what the visitor called himself.
+    """
     set_up()
     with one_line_errors():
-        chosen = _chosen(email)
+        chosen = _chosen(email, request_id=request_id)
     owner_of = _owners()
     for document in chosen:
         told = (document.public_id, rfc3339(_time(document)), document.size, owner_of(document.user_id))
-        click.echo("\t".join(printable(str(value)) for value in (*told, document.filename)))
+        by = (document.request.title, document.sender or "") if document.request else ()
+        click.echo("\t".join(printable(str(value)) for value in (*told, document.filename, *by)))
 
 
 @documents.command("export")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, resolve_path=True, path_type=Path))
 @_user_option
+@_request_option
 @click.option(
     "--since", metavar="DATE", type=click.DateTime(["%Y-%m-%d"]), help="Only what was uploaded from this day on (UTC)."
 )
-def export(folder: Path, email: str | None, since: datetime | None) -> None:
+def export(folder: Path, email: str | None, request_id: str | None, since: datetime | None) -> None:
     """Copy the files with their true names into DIR, a folder for each account.
 
     Equal names are numbered, oldest first: a.pdf, a (2).pdf. Characters that other systems refuse become "_". What an
@@ -61,7 +71,7 @@ def export(folder: Path, email: str | None, since: datetime | None) -> None:
     with one_line_errors():
         folder.mkdir(mode=0o700, exist_ok=True)
         owner_of = _owners()
-        for document in _chosen(email, since):
+        for document in _chosen(email, since, request_id):
             home = folder / _folder_name(document.user_id, owner_of(document.user_id))
             home.mkdir(mode=0o700, exist_ok=True)
             done[_export(document, home, taken)] += 1
@@ -70,13 +80,24 @@ def export(folder: Path, email: str | None, since: datetime | None) -> None:
         raise SystemExit(1)
 
 
-def _chosen(email: str | None, since: datetime | None = None) -> Iterator[Document]:
+def _chosen(email: str | None, since: datetime | None = None, request_id: str | None = None) -> Iterator[Document]:
     conditions = []
+    if request_id is not None:
+        conditions.append(Document.request_id == _existing_request(request_id))
     if email is not None:
         conditions.append(Document.user_id == existing_user(email).id)
     if since is not None:
         conditions.append(Document.created_at >= since)
     return Document.in_order(db.session(), *conditions)
+
+
+def _existing_request(public_id: str) -> int:
+    """Return the row of a file request, which may be over; stop with one line when there is none."""
+    wanted = select(FileRequest.id).where(FileRequest.public_id == public_id)
+    found: int | None = db.session.scalar(wanted) if is_id(public_id) else None
+    if found is None:
+        raise click.ClickException(f"There is no request {public_id}.")
+    return found
 
 
 def _owners() -> Callable[[int], str]:

@@ -39,7 +39,7 @@ def sweep(older_than: int | None) -> None:
 @click.command("verify")
 @with_appcontext
 def verify() -> None:
-    """Compare every row with its bytes, and what accounts keep with their documents; exit 1 when anything is wrong."""
+    """Compare every row with its bytes, and what is counted with what there is; exit 1 when anything is wrong."""
     set_up()
     checked = damaged = 0
     with one_line_errors(), progress("Verifying", Document.total(db.session())[1]) as advance:
@@ -53,8 +53,11 @@ def verify() -> None:
     for user_id, what, counted, kept in miscounted:
         there = "its documents have" if what == "bytes" else "there are"
         complain(f"Account {user_id}: {counted} {what} are counted as used, but {there} {kept}")
+    beyond = Document.beyond_requests()
+    for request_id, counted, kept in beyond:
+        complain(f"Request {request_id}: {counted} files are counted as received, but there are {kept}")
     click.echo(f"{checked} documents, {damaged} damaged.")
-    if damaged or miscounted:
+    if damaged or miscounted or beyond:
         raise SystemExit(1)
 
 

@@ -93,6 +93,8 @@ def _verify(app: Flask) -> None:
             for user_id, what, counted, kept in Document.miscounted():
                 fault = {"user_id": user_id, "what": what, "counted": counted, "kept": kept}
                 log.error("usage_miscounted", extra=fault)
+            for request_id, counted, kept in Document.beyond_requests():
+                log.error("request_miscounted", extra={"file_request": request_id, "counted": counted, "kept": kept})
         _record(app).touch()
         log.info("verified", extra={"documents": checked, "damaged": damaged})
     except Exception:  # leaving the context raises, too, when its connection is lost

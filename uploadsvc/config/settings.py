@@ -61,7 +61,7 @@ SETTINGS = (
         "JWT_SECRET",
         "",
         str,
-        "signs sessions and API tokens; one for all instances; default: made once in the instance folder",
+        "signs sessions, API tokens, file requests; one for all instances; default: made once in the instance folder",
     ),
     Setting("FRONTEND_URL", "", list_of(origin), "origins of clients served elsewhere; empty: no CORS at all"),
     Setting("PUBLIC_URL", "http://127.0.0.1:4000", origin, "how people reach the service; https makes cookies Secure"),
@@ -71,7 +71,7 @@ SETTINGS = (
     Setting("MAX_FILE_BYTES", str(10 * 1024 * 1024), whole(1), "a file of exactly this size passes"),
     Setting("MAX_FILES", "20", whole(1, 1000), "files in one request"),
     Setting("USER_QUOTA_BYTES", "0", whole(0), "bytes an account may keep, unless `users quota` says else; 0: any"),
-    Setting("USER_UPLOADS", "100", whole(1), "uploads that one account may have open at once"),
+    Setting("USER_UPLOADS", "100", whole(1), "uploads that one account, or one file request, may have open at once"),
     Setting("ADDRESS_CONNECTIONS", "500", whole(1), "connections of one address; the TRUSTED_PROXY's are not counted"),
     Setting("MIN_FREE_BYTES", str(100 * 1024 * 1024), whole(0), "disk space that uploads leave free"),
     Setting(
@@ -85,7 +85,7 @@ SETTINGS = (
         "REDIS_URL",
         "",
         redis,
-        "a Redis or Valkey in which all processes count sign-in tries and open uploads; needs the extra `redis`",
+        "a Redis or Valkey in which all processes count tries, visits and open uploads; needs the extra `redis`",
     ),
     Setting(
         "THREADS",

@@ -80,3 +80,11 @@ class QuotaExceeded(InsufficientStorage):
     def __init__(self, size: int, quota: int, used: int) -> None:
         left = max(0, quota - used)
         super().__init__(f"Of your {quota} bytes {left} are left, and this upload has {size}. Nothing was stored.")
+
+
+class NoRoomForVisitors(QuotaExceeded):
+    """The same, told to somebody whom the account's figures do not concern."""
+
+    def __init__(self) -> None:
+        message = "There is no room left for this upload. Nothing was stored; tell whoever sent you the link."
+        InsufficientStorage.__init__(self, message)

@@ -53,6 +53,28 @@ class TokenRevoked(Unauthorized):
     reason = "revoked"
 
 
+class RequestOver(Unauthorized):
+    """A file request whose time is over, whose files have all come, or that was ended; read by a visitor."""
+
+    code = "request_over"
+    default = "This request is over, and no more files are taken. What had arrived before was kept."
+    reason = "over"
+
+
+class SecretRefused(Unauthorized):
+    """A file request's secret that is none, or that stands where proxies and logs read it.
+
+    `fault` is `wrong`, `cookie` or `query`.
+    """
+
+    default = "This link is not valid. Copy the whole of it into the address bar, or ask for it again."
+    reason = "invalid"
+
+    def __init__(self, fault: str) -> None:
+        super().__init__()
+        self.fault = fault
+
+
 class CsrfFailed(Unauthorized):
     """A cookie-authenticated unsafe request without its session's X-CSRF-Token."""
 
@@ -61,13 +83,13 @@ class CsrfFailed(Unauthorized):
 
 
 class InsufficientScope(ApiError):
-    """RFC 6750 §3.1: the token is good, but not for this; `scope` is what it would take."""
+    """RFC 6750 §3.1: the credential is good, but not for this; `scope` is what it would take."""
 
     status, code = 403, "insufficient_scope"
 
     def __init__(self, scope: str) -> None:
         challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
-        super().__init__("This API token may not do that.", {"WWW-Authenticate": challenge})
+        super().__init__("This credential may not do that.", {"WWW-Authenticate": challenge})
 
 
 class Forbidden(ApiError):

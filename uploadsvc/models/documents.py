@@ -28,9 +28,11 @@ from ..credentials import new_id
 from ..extensions import connection, db
 from .accounts import User
 from .clock import now, rfc3339
+from .requests import FileRequest
 from .tokens import ApiToken
 
 Row = dict[str, Any]  # by the names of the columns
+SENDER_CHARS = 200
 _PAGE = 500  # rows
 _HAS_KEY = text("idempotency_key IS NOT NULL")
 _BY_CODE_POINT = Text().with_variant(Text(collation="C"), "postgresql")  # as SQLite compares anyway
@@ -59,6 +61,8 @@ class Document(db.Model):  # type: ignore[name-defined]
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_id)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     token_id: Mapped[int | None] = mapped_column(ForeignKey("api_tokens.id"))
+    request_id: Mapped[int | None] = mapped_column(ForeignKey("file_requests.id"))
+    sender: Mapped[str | None] = mapped_column(String(SENDER_CHARS))  # what a visitor called himself
     filename: Mapped[str] = mapped_column(String(255))
     search_key: Mapped[str] = mapped_column(_BY_CODE_POINT, server_default=text("''"))
     path: Mapped[str] = mapped_column(String(512))
@@ -71,6 +75,7 @@ class Document(db.Model):  # type: ignore[name-defined]
     idempotency_key: Mapped[str | None] = mapped_column(String(64))
     part: Mapped[int] = mapped_column(default=0)
     token: Mapped[ApiToken | None] = relationship(lazy="joined")
+    request: Mapped[FileRequest | None] = relationship(lazy="joined")
     owner: Mapped[User] = relationship()
     # Only the answer to an upload tells these, and they may be large: a list neither loads nor reads over them.
     fieldname: Mapped[str] = mapped_column(Text, deferred=True, deferred_group="upload")
@@ -109,6 +114,15 @@ class Document(db.Model):  # type: ignore[name-defined]
             query = select(User.id, counted, kept).outerjoin(cls, theirs).group_by(User.id).having(counted != kept)
             wrong += [(user_id, what, said, there) for user_id, said, there in db.session.execute(query)]
         return sorted(wrong)
+
+    @classmethod
+    def beyond_requests(cls) -> list[tuple[str, int, int]]:
+        """Return the id of each file request with more documents than it counts as received, and both numbers."""
+        theirs = and_(cls.request_id == FileRequest.id, KEPT)
+        query = select(FileRequest.public_id, FileRequest.files_received, func.count(cls.id).label("kept"))
+        query = query.join(cls, theirs).group_by(FileRequest.id)
+        wrong = db.session.execute(query.having(func.count(cls.id) > FileRequest.files_received))
+        return [(row.public_id, row.files_received, row.kept) for row in wrong]
 
     @classmethod
     def total(cls, database: Session | Connection) -> tuple[int, int]:
@@ -153,6 +167,13 @@ class Document(db.Model):  # type: ignore[name-defined]
         passed_on = update(Document).where(Document.id == heir, fields.is_not(None)).values(fields=fields)
         session.execute(passed_on, execution_options={"synchronize_session": False})
 
+    @property
+    def via(self) -> dict[str, str] | None:
+        """Tell how it came: by an API token or a file request, each with its name; None for a session."""
+        if self.request is not None:
+            return {"request": self.request.title}
+        return {"token": self.token.name} if self.token is not None else None
+
     @staticmethod
     def as_file(row: Row) -> dict[str, Any]:
         """Return the `file` of an upload's answer."""
@@ -178,7 +199,8 @@ class Document(db.Model):  # type: ignore[name-defined]
             "status": self.status,
             "createdAt": rfc3339(self.created_at),
             "uploadedAt": rfc3339(self.uploaded_at),
-            "via": self.token and {"token": self.token.name},
+            "via": self.via,
+            "sender": self.sender,
         }
 
 

@@ -11,6 +11,7 @@ from ..errors import OutcomeUnknown, Unavailable
 from ..extensions import Prepared, connection, db, release_connection
 from .accounts import User
 from .documents import Document, Row
+from .requests import FileRequest
 
 _PENDING = "pending"  # the status of a row whose bytes are on their way
 
@@ -18,12 +19,14 @@ _PENDING = "pending"  # the status of a row whose bytes are on their way
 def store(rows: list[Row], quota: int) -> None:
     """Insert one upload's rows within the owner's quota and commit; raise QuotaExceeded, OutcomeUnknown.
 
+    An upload by a file request raises RequestOver or TooLarge when that takes no more, or not as many.
+
     `quota`, in bytes, is that of accounts without one of their own; 0 is none. It is plain SQL, for the unit of
     work costs three times as much.
     """
     with _committed():
         _INSERT.execute(*rows)  # first, for a repeated key is that, whatever the quota says
-        User.charge(rows[0]["user_id"], len(rows), sum(row["size"] for row in rows), quota)
+        _count(rows, quota)
 
 
 def announce(row: Row) -> None:
@@ -40,7 +43,7 @@ def confirm(rows: list[Row], quota: int) -> None:
     with _committed():
         if _CONFIRM.execute(*rows).rowcount != len(rows):  # the sweep was faster
             raise Unavailable("Storing the upload took too long. Nothing was kept; try again.")
-        User.charge(rows[0]["user_id"], len(rows), sum(row["size"] for row in rows), quota)
+        _count(rows, quota)
 
 
 def withdraw(announced: list[str]) -> bool:
@@ -57,6 +60,13 @@ def forget_announced(before: datetime) -> None:
     if db.session.scalar(select(Document.id).where(*old).limit(1)):  # looking locks nobody out, to delete does
         db.session.execute(delete(Document).where(*old))
     db.session.commit()
+
+
+def _count(rows: list[Row], quota: int) -> None:
+    """Count an upload against what its account may keep and, if a visitor sent it, what his request may take."""
+    User.charge(rows[0]["user_id"], len(rows), sum(row["size"] for row in rows), quota)
+    if rows[0]["request_id"] is not None:
+        FileRequest.count(rows[0]["request_id"], len(rows))
 
 
 def _commit() -> None:

@@ -1,4 +1,5 @@
-"""What the API is, told to programs: OpenAPI 3.1, built once. A route stands in `accounts`, `files` or `instance`."""
+"""What the API is, told to programs: OpenAPI 3.1, built once. A route stands in `accounts`, `files`, `requests` or
+`instance`."""
 
 import json
 from typing import Any
@@ -10,6 +11,7 @@ from .answers import HEADERS, RESPONSES
 from .files import FILES
 from .instance import INSTANCE
 from .operations import SECURITY_SCHEMES
+from .requests import REQUESTS
 from .schemas import SCHEMAS
 
 bp = Blueprint("openapi", __name__)
@@ -31,7 +33,7 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "uploadsvc", "version": "1", "description": _ABOUT, "license": {"name": "MIT"}},
         "servers": [{"url": "/"}],
-        "paths": ACCOUNTS | FILES | INSTANCE,
+        "paths": ACCOUNTS | FILES | REQUESTS | INSTANCE,
         "components": {
             "schemas": SCHEMAS,
             "responses": RESPONSES,

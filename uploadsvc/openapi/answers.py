@@ -10,11 +10,11 @@ from .schemas import NOT_OK, OK, TEXT, Schema, record
 
 Answers = dict[str, Schema]  # by status
 
-ALWAYS = (400, 401, 413, 431, 500, 501, 503)  # what any request may get, before anybody knows what it is
+ALWAYS = (400, 401, 413, 429, 431, 500, 501, 503)  # what any request may get, before anybody knows what it is
 _REFUSALS = {
     400: "Something is missing, impossible or malformed.",
     401: "No good credentials.",
-    403: "An API token without the scope, an account that is no collector's, or another site's page.",
+    403: "No scope for it, a file request's visitor, an account that is no collector's, or another site's page.",
     404: "There is no such thing, or it is somebody else's.",
     412: "If-Match names other bytes.",
     413: "Over a size limit.",

@@ -13,8 +13,9 @@ _KEY = given(
     {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
     "A repeat with the same files gets the first answer, and nothing is stored twice.",
 )
+_PARTS = "Every part with a filename is a file, others are text; `from` is what a file request's visitor calls himself."
 _FORM = sent(
-    record({"file": several(BINARY, minItems=1)}, description="Every part with a filename is a file, others are text."),
+    record({"file": several(BINARY, minItems=1)}, description=_PARTS),
     "multipart/form-data",
     example={"file": ["Quarterly notes.\n"]},
     encoding={
@@ -79,7 +80,12 @@ FILES: dict[str, dict[str, Any]] = {
         parameters=[
             given("limit", "query", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
             given("before", "query", TEXT, "`next` of the page before of the same list, or a document's id."),
-            given("q", "query", {"type": "string", "maxLength": 255}, "Part of a name, in any case (é is not e)."),
+            given(
+                "q",
+                "query",
+                {"type": "string", "maxLength": 255},
+                "Part of a name or of a sender's, in any case (é is not e).",
+            ),
             given("sort", "query", {"enum": list(ORDERS), "default": "newest"}),
             given("all", "query", {"const": "1"}, "Everybody's: for a collector's session, others get 403."),
         ],
@@ -119,7 +125,7 @@ FILES: dict[str, dict[str, Any]] = {
         "Tell the instance's name, what may be uploaded, and how much is kept for whom",
         [*UPLOAD, {}],
         ok(
-            "Who has good credentials is told `quotaBytes`, 0 for none, and `usedBytes`.",
+            "Who has an account's credentials is told `quotaBytes`, 0 for none, and `usedBytes`.",
             {
                 "instanceName": WORD,
                 "maxFileBytes": SIZE,

@@ -11,7 +11,8 @@ Access = list[dict[str, list[str]]]  # sets of security schemes, each of which i
 ANYONE: Access = []
 SESSION: Access = [{"session": []}, {"cookie": [], "csrf": []}]
 FULL: Access = [*SESSION, {"apiToken": ["full"]}, {"basic": ["full"]}]
-UPLOAD: Access = [*SESSION, {"apiToken": ["upload"]}, {"basic": ["upload"]}]
+VISIT: Access = [{"request": []}]
+UPLOAD: Access = [*SESSION, {"apiToken": ["upload"]}, {"basic": ["upload"]}, *VISIT]
 
 SECURITY_SCHEMES = {
     "session": {"type": "http", "scheme": "bearer", "description": "The `accessToken` of a sign-in."},
@@ -19,6 +20,11 @@ SECURITY_SCHEMES = {
         "type": "http",
         "scheme": "bearer",
         "description": "An API token (`ups_…`) with the scope that is asked for; `full` includes `upload`.",
+    },
+    "request": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "What follows the `#` in the `url` of a file request, as its visitors bear it.",
     },
     "basic": {"type": "http", "scheme": "basic", "description": "An API token as the password of any user name."},
     "cookie": {"type": "apiKey", "in": "cookie", "name": "token", "description": "Set by a sign-in."},

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..filetypes import TYPES
-from ..models import SCOPES
+from ..models import MAX_FILES, SCOPES
 
 Schema = dict[str, Any]
 
@@ -56,6 +56,17 @@ TOKEN: dict[str, Schema] = {
     "lastUsedAt": or_null(TIME),
     "expiresAt": or_null(TIME),
 }
+REQUEST: dict[str, Schema] = {
+    "id": ID,
+    "title": TEXT,
+    "note": TEXT,
+    "url": {"type": "string", "description": "The link to send; its fragment, which reaches no server, is a secret."},
+    "maxFiles": {"type": "integer", "minimum": 1, "maximum": MAX_FILES},
+    "filesReceived": {"type": "integer", "minimum": 0, "maximum": MAX_FILES},
+    "createdAt": TIME,
+    "expiresAt": TIME,
+    "over": {"enum": [None, "time", "files", "ended"], "description": "Why nothing more is taken; null: it is open."},
+}
 _STORED: dict[str, Schema] = {
     "id": ID,
     "filename": TEXT,
@@ -75,7 +86,14 @@ SCHEMAS: dict[str, Schema] = {
             "status": {"const": "success"},
             "createdAt": TIME,
             "uploadedAt": or_null(TIME),
-            "via": or_null(record({"token": TEXT}, description="The API token's name; null for a session.")),
+            "via": or_null(
+                record(
+                    {"token": TEXT, "request": TEXT},
+                    ("token", "request"),
+                    "The API token's name or the file request's title; null for a session.",
+                )
+            ),
+            "sender": or_null(TEXT | {"description": "What a file request's visitor called himself."}),
             "owner": record({"id": NUMBER, "email": TEXT}, description="Whose it is; only a collector is told."),
         },
         ("owner",),
@@ -92,5 +110,6 @@ SCHEMAS: dict[str, Schema] = {
         },
         description="A sign-in; `current` is the one that asks.",
     ),
+    "FileRequest": record(REQUEST, description="What people without an account are asked for."),
     "Token": record(TOKEN, description="An API token, without its text."),
 }

@@ -76,7 +76,9 @@ QUERY_SECONDS = _histogram(
     buckets=_QUERY_BUCKETS,
 )
 _logins = _counter("logins_total", "Tries to sign in.", ["result"])
-_token_rejections = _counter("token_rejections_total", "Tokens of sessions and scripts that were refused.", ["reason"])
+_token_rejections = _counter(
+    "token_rejections_total", "What sessions, scripts and visitors bear and was refused.", ["reason"]
+)
 _suspicious_files = _counter("suspicious_files_total", "Files refused for what they are.", ["reason"])
 _rate_limited = _counter("rate_limited_total", "Requests refused by a throttle.", ["scope"])
 _queue_depth = _gauge("waitress_queue_depth", "Requests that wait for a thread, looked at once a second.")
@@ -85,6 +87,7 @@ _connections = _gauge("waitress_open_connections", "Open connections, looked at 
 _SUSPICIOUS = ("name", "declared_type", "content", "malware")
 _RESULT_BY_STATUS = {401: "unauthorized", 408: "timeout", 413: "too_large", 429: "throttled", 499: "client_closed"}
 _RESULT_BY_CODE = {"quota_exceeded": "quota"}  # of others the code itself
+_RESULT_BY_REASON = {"truncated": "truncated", "over": "request_over"}
 _LOGIN_RESULT = {200: "ok", 401: "failed", 429: "throttled"}
 _LOGIN, _UPLOAD = "/api/auth/login", "/api/upload"
 
@@ -101,12 +104,13 @@ def _begin_at_zero() -> None:
             "insufficient_storage",
             "scan_failed",
             "unavailable",
+            "request_over",
         ),
         _upload_bytes: ("ok",),
         _logins: _LOGIN_RESULT.values(),
-        _token_rejections: ("invalid", "expired", "revoked", "csrf"),
+        _token_rejections: ("invalid", "expired", "revoked", "csrf", "over"),
         _suspicious_files: _SUSPICIOUS,
-        _rate_limited: ("address", "pair", "account", "checks", "uploads"),
+        _rate_limited: ("address", "pair", "account", "checks", "uploads", "request", "visitor", "secret"),
     }
     for metric, labels in known.items():
         for label in labels:
@@ -200,8 +204,8 @@ def _result(status: int, error: ApiError | None) -> str:
     """Return the one word for how an upload ended."""
     if status < 400:  # noqa: PLR2004 - RFC 9110 §15.5
         return "ok"
-    if error and error.reason == "truncated":
-        return "truncated"
+    if error and error.reason in _RESULT_BY_REASON:
+        return _RESULT_BY_REASON[error.reason]
     if error and _is_suspicious(error):
         return "suspicious"
     if status in _RESULT_BY_STATUS:

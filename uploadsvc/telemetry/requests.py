@@ -10,6 +10,7 @@ from flask import Flask, Response, current_app, g, request
 
 from ..credentials import new_id
 from . import metrics
+from .audit import visiting
 from .logs import NO_IDS, ids
 
 log = logging.getLogger("uploadsvc.request")
@@ -68,7 +69,8 @@ def _end(response: Response) -> Response:
             "bytes_in": bytes_in,
             "user_id": principal and principal.user_id,
             "remote_addr": request.remote_addr,
-        },
+        }
+        | visiting(principal),
     )
     return response
 

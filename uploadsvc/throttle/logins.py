@@ -1,9 +1,7 @@
 """How often one may try to sign in, and how many passwords are checked at once."""
 
 import hashlib
-import math
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -15,6 +13,7 @@ from .memory import BoundedMemory
 from .network import network_of
 from .shared import SharedMemory
 from .store import Store
+from .windows import full
 
 _PER_ADDRESS = RateLimitItemPerMinute(60, 15, namespace="address")
 _PER_PAIR = RateLimitItemPerMinute(10, 15, namespace="pair")
@@ -70,9 +69,7 @@ class LoginThrottle:
             windows = [(_PER_ADDRESS, pair), (_PER_PAIR, pair)]
         for window, key in windows:
             if not self._limiter.hit(window, key):
-                reset = self._limiter.get_window_stats(window, key).reset_time
-                wait, scope = max(1, math.ceil(reset - time.time())), window.namespace
-                raise TooManyRequests("Too many attempts to sign in. Wait a while and try again.", wait, scope)
+                raise full(self._limiter, window, key, "Too many attempts to sign in. Wait a while and try again.")
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from ..scanner import Scanner
 from ..storage import Staged
 from ..telemetry import metrics
 from ..throttle import OpenUploads
-from . import checksums
+from . import checksums, visitors
 from .publication import Publication, still_wanted
 from .reception import NO_NAME, ROUTES, UPLOAD_PATH, Reception, StreamedReception, is_upload, upload_limits
 
@@ -57,7 +57,7 @@ def limits() -> Response:
         "types": types,
     }
     principal = known()
-    if principal:
+    if principal and not principal.visit:
         account = principal.account
         body |= {"quotaBytes": account.quota(config["USER_QUOTA_BYTES"]), "usedBytes": account.used_bytes}
     return jsonify(body)
@@ -73,19 +73,29 @@ def upload(filename: str = "") -> Response:
     reception: Reception = request.environ.get(RECEPTION) or Reception(current_app, request)
     try:
         admit(reception.check(), Scope.UPLOAD)
-        received, key = reception.finish(), request.headers.get("Idempotency-Key")
+        received = reception.finish()
         metrics.upload_arrived(received.size, reception.seconds, reception.speed)
+        key = _key(received)
         rows = _first_result(received, key)
         if not rows:
-            _inspect(received)
-            rows = _store(received, key)
+            with visitors.discreetly():
+                _inspect(received)
+                rows = _store(received, key)
         return _answer(received, rows)
     except UnsupportedType as error:
         whose = reception.credential  # a server that streams raises before anybody is admitted
-        audit.tell("file_refused", user_id=whose and whose.user_id, reason=error.reason)
+        audit.tell("file_refused", reason=error.reason, **(whose.asker if whose else {}))
         raise
     finally:
         reception.close()
+
+
+def _key(received: Received[Staged, Candidate]) -> str | None:
+    """Return the upload's Idempotency-Key, as it is kept, or None."""
+    given = request.headers.get("Idempotency-Key")
+    if given is None or g.principal.visit is None:
+        return given
+    return visitors.key_of(given, received.fields, _digest(received))
 
 
 def _first_result(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
@@ -108,6 +118,7 @@ def _digest(received: Received[Staged, Candidate]) -> str:
 
 def _inspect(received: Received[Staged, Candidate]) -> None:
     """Refuse what has no room, and what is not what it says or not clean, before anything is published."""
+    visitors.check_request(len(received.files))
     g.principal.account.check_room(received.size, current_app.config["USER_QUOTA_BYTES"])
     release_connection()  # to scan and to store may take long, and PostgreSQL ends transactions that idle
     for file in received.files:
@@ -128,7 +139,7 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
         raise
     metrics.upload_stored(current_app.extensions["storage"].backend, time.perf_counter() - began)
     ids = [row["public_id"] for row in publication.rows]
-    audit.tell("uploaded", documents=ids, files=len(ids), bytes=received.size)
+    audit.tell("uploaded", documents=ids, files=len(ids), bytes=received.size, **visitors.told(received.fields))
     return publication.rows
 
 

@@ -12,6 +12,7 @@ from ..filetypes import Candidate, safe_name
 from ..intake import Received, ReceivedFile
 from ..models import Row, now, registration, search_key
 from ..storage import Staged, Storage
+from . import visitors
 
 log = logging.getLogger("uploadsvc.uploads")
 
@@ -29,8 +30,9 @@ class Publication:
         self._storage: Storage = current_app.extensions["storage"]
         self._announced: list[str] = []  # public ids
         self._published: list[str] = []  # paths
-        about = {"idempotency_key": key, "upload_digest": digest, "created_at": now()}
-        self.rows = [_row(file, part) | about for part, file in enumerate(self._files)]
+        visitor = visitors.about(received.fields)
+        about = {"idempotency_key": key, "upload_digest": digest, "created_at": now()} | visitor
+        self.rows = [_row(file, part, visitor["sender"]) | about for part, file in enumerate(self._files)]
         self.rows[0]["fields"] = received.fields or None
 
     def run(self) -> None:
@@ -84,13 +86,13 @@ def still_wanted() -> None:
         raise ClientClosedRequest("The client has gone.")
 
 
-def _row(file: ReceivedFile[Staged, Candidate], part: int) -> Row:
+def _row(file: ReceivedFile[Staged, Candidate], part: int, sender: str | None) -> Row:
     return {
         "public_id": new_id(),
         "user_id": g.principal.user_id,
         "token_id": g.principal.token_id,
         "filename": file.recogniser.filename,
-        "search_key": search_key(file.recogniser.filename),
+        "search_key": search_key(file.recogniser.filename, sender),
         "content_type": file.recogniser.mimetype,
         "size": file.staged.size,
         "sha256": file.staged.sha256,

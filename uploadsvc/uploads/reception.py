@@ -43,7 +43,7 @@ class Reception:
         try:
             self.credential = prove(app, request)
             _judge(request, self._limits)
-            self._held.enter_context(app.extensions["open_uploads"].place(self.credential.user_id))
+            self._held.enter_context(app.extensions["open_uploads"].place(self.credential.owner))
             self._intake = self._open_intake(app)
         except Exception as error:  # whatever it is, check() raises it where it can be answered
             self.error = error
