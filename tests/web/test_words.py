@@ -34,7 +34,7 @@ SHOWN = re.compile(
 )
 NO_WORDS = {
     *("Content-Type", "Retry-After", "Idempotency-Key", "Files", "body, main", "li button"),
-    *("input, textarea, [contenteditable]", "/api/documents?"),
+    *("input, textarea, [contenteditable]", "/api/documents?", "Enter", "Escape"),
     *("found malware in it", "it contains macros", "it is encrypted", "the archive is damaged"),  # the server's
 }
 PHYSICAL = re.compile(

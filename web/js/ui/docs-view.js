@@ -59,7 +59,7 @@ function patchSection(store) {
   $('documents-nothing').replaceChildren(...phrase('list_nothing', { search: isolate(wanted.search) }));
   $('documents-error').hidden = !store.failed;
   $('documents-older').hidden = !store.more;
-  $('documents-older').textContent = say(wanted.sort === 'newest' ? 'show_older' : 'list_more');
+  $('documents-older').textContent = isByAge(wanted) ? say('show_older') : say('list_more');
   $('documents-updated').textContent = status(store);
   $('documents-unseen').textContent = store.unseen ? say('list_unseen', { count: store.unseen }) : '';
   $('documents-loading').hidden =
@@ -102,9 +102,11 @@ async function showOlder(store, show) {
   const row = $('documents-list').querySelector(`[data-id="${last.id}"]`);
   const next = row?.nextElementSibling ?? row;
   if (count !== null) (next?.querySelector('.name .download') ?? $('documents-h')).focus();
-  const none = store.wanted.sort === 'newest' ? 'older_none' : 'list_no_more';
-  tellReading(store, count ? say('older_shown', { count }) : say(none));
+  const none = isByAge(store.wanted) ? say('older_none') : say('list_no_more');
+  tellReading(store, count ? say('older_shown', { count }) : none);
 }
+
+const isByAge = ({ sort }) => sort === 'newest';
 
 /** Whoever has to sign in first is told so by the dialog. */
 function tellReading({ failed, session }, text) {

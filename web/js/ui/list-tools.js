@@ -18,14 +18,16 @@ export function mountTools(store) {
   store.addEventListener('narrowed', () => announce(say('list_narrowed'), { alert: true, seen: true }));
 }
 
-/** Show the tools where there is something to look through. */
+/** Show the tools where there is something to look through; the focus of one that goes away goes on. */
 export function patchTools({ wanted, loadedAt, documents, session }) {
   const isCollector = session.user?.collector === true;
   const { search, everyones } = wanted;
+  const focused = $('list-tools').querySelector(':focus');
   $('list-tools').hidden = !loadedAt || !(documents.length || search || isCollector);
   $('whose').hidden = !isCollector;
   $('whose-mine').ariaPressed = `${!everyones}`;
   $('whose-all').ariaPressed = `${everyones}`;
+  if (focused && !focused.checkVisibility()) $('documents-h').focus();
 }
 
 function mountSearch(store) {

@@ -29,11 +29,12 @@ export function mountSelection(tools) {
   $('selection-zip').addEventListener('click', (event) => zip(event, tools));
 }
 
-/** Show what is chosen of the store's documents, and how many there are. */
+/** Show what is chosen of the store's documents, and how many there are; the focus of what goes away goes on. */
 export function patchSelection(store, selection) {
   const { documents, total, totalBytes, wanted } = store;
   const chosen = selection.of(documents);
   const values = { count: total, size: bytes(totalBytes) };
+  const focused = $('selection').querySelector(':focus');
   $('selection').hidden = !documents.length;
   $('selection').toggleAttribute('data-chosen', chosen.length > 0);
   $('select-all').checked = chosen.length > 0 && chosen.length === documents.length;
@@ -44,15 +45,14 @@ export function patchSelection(store, selection) {
     ? say('list_found_size', values)
     : say('list_total', values);
   patchDeeds(chosen);
+  if (focused && !focused.checkVisibility()) focusFirst($('select-all'), $('documents-h'));
 }
 
-/** Show what can be done; when that is nothing any more, the focus goes on. */
+/** Show what can be done with what is chosen. */
 function patchDeeds(chosen) {
-  const hasFocus = $('selection-deeds').matches(':focus-within');
   $('selection-deeds').hidden = !chosen.length;
   $('selection-zip').href = API + zipPath(chosen.slice(0, MOST_IN_ZIP));
   $('selection-problem').textContent = chosen.length > MOST_IN_ZIP ? tooMany() : '';
-  if (hasFocus && !chosen.length) focusFirst($('select-all'), $('documents-h'));
 }
 
 /** Let the archive come, once at a time, when the server would make it. */
@@ -67,4 +67,7 @@ async function zip(event, tools) {
 
 const tooMany = () => say('list_zip_large', { most: MOST_IN_ZIP });
 
-const zipPath = (documents) => `/api/documents/zip?${documents.map(({ id }) => `id=${id}`).join('&')}`;
+function zipPath(documents) {
+  const query = new URLSearchParams(documents.map(({ id }) => ['id', id]));
+  return `/api/documents/zip?${query}`;
+}
