@@ -53,7 +53,7 @@ def test_in_german(
     browser: Browser,
     browser_context_args: dict,
     origin: str,
-    person: Account,  # noqa: FBT001
+    person: Account,
 ) -> None:
     """The same sentences, and the line of the selection in its narrowest."""
     stock(person)
@@ -62,7 +62,7 @@ def test_in_german(
         assert origins(page)[0] == "von Ana, für Tax papers 2026"
         assert origins(page)[3] == "über das Token „backup“"
         page.locator("#search").fill("a")
-        expect(page.locator("#documents-total")).to_have_text("3 Dateien gefunden · 20 Byte")
+        expect(page.locator("#documents-total")).to_have_text("2 Dateien gefunden · 10 Byte")
         page.locator("#select-all").check()
-        expect(page.locator("#selection-text")).to_have_text("3 ausgewählt · 20 Byte")
+        expect(page.locator("#selection-text")).to_have_text("2 ausgewählt · 10 Byte")
         expect_mirrored(page, "selection-de")

@@ -51,11 +51,11 @@ def test_ranges_by_the_mouse_and_by_the_keyboard(page: Page, person: Account, wa
     page.keyboard.down("Shift")
     page.keyboard.press("Space")
     page.keyboard.up("Shift")
-    expect_chosen(page, "f58", "f57", "f56", "f55", "f54", "f53", "f52", "f51", "f50")
+    expect_chosen(page, "f58", "f50")
+    check(page)
     page.mouse.wheel(0, 2000)
     expect(page.locator("#zone")).not_to_be_in_viewport()
     expect(bar(page)).to_be_in_viewport()
-    check(page)
     pick(page, "f12.txt").focus()  # what has the focus is not behind the line
     page.keyboard.press("Shift+Tab")
     assert page.evaluate(

@@ -40,6 +40,7 @@ function origin(sender, via) {
     request: isolate(via?.request ?? ''),
     token: isolate(via?.token ?? ''),
   };
+  nodes.sender.className = 'sender';
   if (via?.token) return phrase('list_by_token', nodes);
   if (sender && via?.request) return phrase('list_from_for', nodes);
   if (via?.request) return phrase('list_for', nodes);
