@@ -8,7 +8,7 @@ export default {
   cancel: 'Abbrechen',
   pages: 'Seiten',
   page_files: 'Dateien',
-  page_requests: 'Dateien anfordern',
+  page_requests: 'Anfordern',
   page_account: 'Konto',
   page_title: '{page} – {name}',
   page_failed: 'Diese Seite konnte nicht geladen werden. Versuchen Sie es erneut.',
