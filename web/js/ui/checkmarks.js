@@ -8,8 +8,22 @@ import { announce } from './announcer.js';
 export function mountCheckmarks(list, store, selection) {
   let isRange = false; // a change does not tell which keys are held
 
-  list.addEventListener('keydown', ({ key, shiftKey }) => {
-    isRange = shiftKey && key === ' ';
+  function touch(box, chosen) {
+    const id = box.closest('li').dataset.id;
+    const document = store.documents.find((one) => one.id === id);
+    selection.touch(document, chosen, isRange ? store.documents : []);
+    if (isRange) tellSelected(store, selection);
+    isRange = false;
+  }
+
+  list.addEventListener('keydown', (event) => {
+    if (!isOnBox(event)) return;
+    event.preventDefault(); // not all browsers take it for a click
+    isRange = true;
+    if (!event.repeat) touch(event.target, !event.target.checked);
+  });
+  list.addEventListener('keyup', (event) => {
+    if (isOnBox(event)) event.preventDefault();
   });
   list.addEventListener('mousedown', (event) => {
     const box = event.target.closest('.pick');
@@ -18,14 +32,10 @@ export function mountCheckmarks(list, store, selection) {
     event.preventDefault(); // else the names between are selected as texts
     box.focus();
   });
-  list.addEventListener('change', ({ target }) => {
-    const id = target.closest('li').dataset.id;
-    const document = store.documents.find((one) => one.id === id);
-    selection.touch(document, target.checked, isRange ? store.documents : []);
-    if (isRange) tellSelected(store, selection);
-    isRange = false;
-  });
+  list.addEventListener('change', ({ target }) => touch(target, target.checked));
 }
+
+const isOnBox = ({ key, shiftKey, target }) => key === ' ' && shiftKey && target.matches('.pick');
 
 /** Say how much is chosen; of a single one its checkbox tells. */
 export function tellSelected(store, selection) {
