@@ -34,7 +34,8 @@ SHOWN = re.compile(
 )
 NO_WORDS = {
     *("Content-Type", "Retry-After", "Idempotency-Key", "Files", "body, main", "li button"),
-    *("input, textarea, [contenteditable]", "/api/documents?", "Enter", "Escape"),
+    *("input, textarea, [contenteditable]", "/api/documents?", "/api/documents/zip?", "Enter"),
+    "Escape",
     *("found malware in it", "it contains macros", "it is encrypted", "the archive is damaged"),  # the server's
 }
 PHYSICAL = re.compile(

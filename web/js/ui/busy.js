@@ -4,7 +4,9 @@
 export async function busily(control, act) {
   if (control.ariaBusy === 'true') return undefined;
   control.ariaBusy = 'true';
-  const outcome = await act();
-  control.ariaBusy = 'false';
-  return outcome;
+  try {
+    return await act();
+  } finally {
+    control.ariaBusy = 'false';
+  }
 }

@@ -31,21 +31,31 @@ export function mountSelection(tools) {
 
 /** Show what is chosen of the store's documents, and how many there are; the focus of what goes away goes on. */
 export function patchSelection(store, selection) {
-  const { documents, total, totalBytes, wanted } = store;
-  const chosen = selection.of(documents);
-  const values = { count: total, size: bytes(totalBytes) };
+  const chosen = selection.of(store.documents);
   const focused = $('selection').querySelector(':focus');
-  $('selection').hidden = !documents.length;
+  $('selection').hidden = !store.documents.length;
   $('selection').toggleAttribute('data-chosen', chosen.length > 0);
-  $('select-all').checked = chosen.length > 0 && chosen.length === documents.length;
-  $('select-all').indeterminate = chosen.length > 0 && chosen.length < documents.length;
-  $('select-all-text').hidden = chosen.length > 0;
-  $('selection-text').textContent = chosen.length ? selectedText(chosen) : '';
+  if (store.documents.length) {
+    patchChosen(chosen, store.documents);
+    patchTotal(store);
+    patchDeeds(chosen);
+  }
+  if (focused && !focused.checkVisibility()) focusFirst($('select-all'), $('documents-h'));
+}
+
+function patchChosen(chosen, documents) {
+  const isAny = chosen.length > 0;
+  $('select-all').checked = chosen.length === documents.length;
+  $('select-all').indeterminate = isAny && chosen.length < documents.length;
+  $('select-all-text').hidden = isAny;
+  $('selection-text').textContent = isAny ? selectedText(chosen) : '';
+}
+
+function patchTotal({ total, totalBytes, wanted }) {
+  const values = { count: total, size: bytes(totalBytes) };
   $('documents-total').textContent = wanted.search
     ? say('list_found_size', values)
     : say('list_total', values);
-  patchDeeds(chosen);
-  if (focused && !focused.checkVisibility()) focusFirst($('select-all'), $('documents-h'));
 }
 
 /** Show what can be done with what is chosen. */
