@@ -102,9 +102,8 @@ export class DocumentStore extends EventTarget {
     try {
       await this.session.authorised(() => request(`/api/documents/${document.id}`, { method: 'DELETE' }));
     } catch (error) {
-      const isGone = error.status === 404 && (await this.#isGone(document));
-      this.mark(document, { deleting: isGone });
-      if (!isGone) throw error;
+      this.mark(document, { deleting: false });
+      if (error.status !== 404 || !(await this.#isGone(document))) throw error;
     }
     this.#drop(document);
     this.dispatchEvent(new CustomEvent('removed', { detail: { document } }));
@@ -237,7 +236,7 @@ export class DocumentStore extends EventTarget {
   #show(documents, facts = {}) {
     const unique = new Map(documents.map((document) => [document.id, document]));
     Object.assign(this, facts, { documents: [...unique.values()] });
-    this.#own.heed(this.#listed, this.documents);
+    if (this.#isListed) this.#own.heed(this.wanted, this.documents);
     this.dispatchEvent(new Event('change'));
   }
 }

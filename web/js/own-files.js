@@ -17,7 +17,7 @@ export class OwnFiles {
 
   /** Take in what is listed, if it is one's newest documents. */
   heed(listing, documents) {
-    if (listing && isPlain(listing)) this.newest = documents;
+    if (isPlain(listing)) this.newest = documents;
   }
 
   add(document) {
