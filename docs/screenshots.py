@@ -23,6 +23,7 @@ from tests.support.bodies import FILES
 from tests.support.engines import Live, start_live
 from tests.support.people import PASSWORD
 from tests.web.leaving import expect_kept, leave
+from tests.web.listing import ask_for, pick, search, send, store
 from tests.web.steps import Account, Drag, middle
 from tests.web.visiting import ask
 
@@ -30,7 +31,7 @@ OUT = Path(__file__).resolve().parent / "screenshots"
 TABLET = 768  # narrower screens are phones'
 HEIGHTS = {1280: 860, TABLET: 1024, 390: 844}
 LOOKS = [(1280, "light"), (1280, "dark"), (TABLET, "light"), (390, "light"), (390, "dark")]
-EMAIL = "maria@example.org"
+EMAIL, COLLEAGUE = "maria@example.org", "ben@example.org"
 PDF, DOCX, TXT = (FILES / name for name in ("cairo.pdf", "libreoffice.docx", "ascii.txt"))
 PATIENCE = 60_000
 NOTE = "Dear Ana,\nplease send me what you have for 2026: letters of the bank, insurance, rent.\nThank you, Maria"
@@ -299,6 +300,43 @@ class Album:
         page.get_by_role("link", name="Files", exact=True).click()
         expect(page.locator("#app-view")).to_be_visible()
 
+    def listed(self, _folder: Path) -> None:
+        page, maria = self.page, Account(self.live, EMAIL)
+        secret = ask_for(maria, "Tax papers 2026")
+        for name, sender in (("Tax certificate.txt", "Ana"), ("Payslip for the tax office.txt", "Jonas Vogel")):
+            send(maria, secret, name, sender)
+        store(maria, **{"Tax return 2025": 48_000, "Tax return 2026": 61_000})
+        self.find("tax", 4)
+        pick(page, "Tax return 2026.txt").click()
+        pick(page, "Payslip for the tax office.txt").click(modifiers=["Shift"])
+        self.take_list("list")
+        page.locator("#search").press("Escape")
+
+    def everyones(self, _folder: Path) -> None:
+        page = self.page
+        self.live.flask("users", "add", COLLEAGUE, "--password-stdin", stdin=f"{PASSWORD}\n")
+        self.live.flask("users", "collector", EMAIL, "on")
+        store(Account(self.live, COLLEAGUE), **{"Tax audit of May": 30_000, "Budget": 12_000})
+        page.reload()
+        page.get_by_role("button", name="Everyone's").click()
+        self.find("t", 6)
+        pick(page, "Budget.txt").click()
+        self.take_list("everyones")
+        page.locator("#search").press("Escape")
+        page.get_by_role("button", name="Mine").click()
+
+    def find(self, text: str, least: int) -> None:
+        search(self.page, text)
+        expect(self.page.locator("#documents-total")).to_contain_text("match")
+        expect(self.page.locator("#documents-list .row").nth(least - 1)).to_be_visible()
+
+    def take_list(self, state: str) -> None:
+        """Take a picture that begins with the list's head."""
+        expect(self.page.locator("#selection-text")).to_contain_text("selected")
+        self.page.evaluate("document.activeElement.blur()")
+        self.page.locator("#documents").evaluate("(section) => section.scrollIntoView()")
+        self.take(state)
+
     def sign_in_again(self, folder: Path) -> None:
         self.context.clear_cookies(name="token")
         self.context.clear_cookies(name="refresh_token")
@@ -358,7 +396,8 @@ def fill(album: Album, place: Path) -> None:
     album.empty()
     first = (album.documents, album.mixed, album.offline)
     new = (album.already_there, album.notice, album.drag, album.folded, album.unfinished)
-    for state in (*first, *new, album.asking, album.account, album.token, album.sign_in_again):
+    pages = (album.asking, album.account, album.token, album.listed, album.everyones)
+    for state in (*first, *new, *pages, album.sign_in_again):
         state(place)
 
 

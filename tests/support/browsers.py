@@ -17,7 +17,7 @@ from tests.support.clock import eventually
 from tests.support.engines import connected, do_without, free_port, installed
 from tests.support.webdriver import Engine, Firefox, WebKit
 
-TAB, ENTER, CONTROL = "\ue004", "\ue007", "\ue009"  # as WebDriver writes the keys that are no characters
+TAB, ENTER, SHIFT, CONTROL, ESCAPE = "\ue004", "\ue007", "\ue008", "\ue009", "\ue00c"  # as WebDriver writes these keys
 CALLED = "async (given) => JSON.stringify((await ({})(...JSON.parse(given))) ?? null)"
 PLACE = """(selector) => {
     const element = document.querySelector(selector);

@@ -4,11 +4,12 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.bodies import FILES
-from tests.support.browsers import CONTROL, ENTER, TAB, Browser, firefox, webkit
+from tests.support.browsers import CONTROL, ENTER, ESCAPE, SHIFT, TAB, Browser, firefox, webkit
 from tests.support.clock import eventually
 from tests.support.engines import start_live
 from tests.support.people import PASSWORD
@@ -121,6 +122,14 @@ def shelf_holds(tab: Browser, count: int) -> None:
     assert eventually(lambda: tab.evaluate(SHELF) == count, 20), tab.evaluate(SHELF)
 
 
+def downloads(person: Account) -> list[dict[str, Any]]:
+    """What the server's log tells of downloads by somebody."""
+    stored = {document["public_id"] for document in person.documents}
+    return [
+        line for line in person.site.lines if line["message"] == "downloaded" and stored.issuperset(line["documents"])
+    ]
+
+
 def test_the_page_starts_every_time(tab: Browser, origin: str) -> None:
     """WebKitGTK spun for ever now and then, while a module that awaited another was a script of its own too."""
     for _visit in range(10):
@@ -169,6 +178,25 @@ def test_a_cancelled_upload_makes_room_for_the_next(inside: Browser, person: Acc
     becomes(inside, {"0.pdf": "SUCCESS", "1.pdf": "CANCELLED", "2.pdf": "SUCCESS", "3.pdf": "SUCCESS"})
     shelf_holds(inside, 3)
     assert sorted(person.names) == ["0.pdf", "2.pdf", "3.pdf"]
+
+
+def test_documents_are_searched_and_taken_as_one(inside: Browser, person: Account, disk: Disk) -> None:
+    """A search by the keyboard, a range by Shift and Space, and one ZIP of it; Escape brings the others back."""
+    inside.choose("#files", *[disk(f"{name}.pdf") for name in ("plan", "tax1", "tax2", "tax3")])
+    shelf_holds(inside, 4)
+    inside.click("#search")
+    inside.type("TAX")
+    shelf_holds(inside, 3)
+    inside.click("#documents-list > li:first-child .pick")
+    inside.evaluate("() => document.querySelector('#documents-list > li:last-child .pick').focus()")
+    inside.press(SHIFT, " ")
+    assert eventually(lambda: inside.evaluate(TEXT, "#selection-text").startswith("3 selected"))
+    inside.click("#selection-zip")
+    assert eventually(lambda: [len(line["documents"]) for line in downloads(person)] == [3])
+    inside.click("#search")
+    inside.press(ESCAPE)
+    shelf_holds(inside, 4)
+    assert inside.evaluate(TEXT, "#selection-text").startswith("3 selected")
 
 
 def test_an_expired_session_is_refreshed_once(inside: Browser, person: Account, disk: Disk) -> None:

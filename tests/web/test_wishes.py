@@ -77,7 +77,7 @@ def test_the_tab_key_goes_as_the_eye_does(signed_in: Page, width: int) -> None:
         assert len(places) < 20, places
     assert [place["name"] for place in places if place["name"] != "queue-list"] == [
         "sign-out", "choose", "choose-folder", "clear-finished", "Remove a.pdf", "Remove png-renamed.pdf",
-        "refresh", "Download a.pdf", "Delete a.pdf"]  # fmt: skip
+        "refresh", "search", "sort", "select-all", "Select a.pdf", "Download a.pdf", "Delete a.pdf"]  # fmt: skip
     assert all(place["seen"] for place in places)
     stops = [place for place in places if place["name"] != "queue-list"]  # it is as high as all its rows
     for before, after in pairwise(stops):

@@ -24,6 +24,7 @@ export const TIMING = {
   jitter: 0.2,
   listFresh: 300_000,
   loadingText: 300,
+  typing: 300, // from the last letter to the search
   looking: 1_000, // files are looked into for so long without a row
   minute: 60_000, // "Updated 2 minutes ago"
   settle: 1_000, // from a cancelled "Checking…" to the look at what became of it

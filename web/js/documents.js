@@ -1,33 +1,41 @@
-// What has been uploaded, newest first: read once, fresh for five minutes, kept up to date by what happens here.
+// What has been uploaded, as it is listed: read once, fresh for five minutes, kept up to date by what happens here.
 import { TIMING } from './config.js';
+import { beneath, freshOf, sizeOf, stillDeleting, without, withoutGone } from './document-lists.js';
 import { request } from './http.js';
+import { addressOf, finds, forget, PAGE, PLAIN, readBeginning, remember, remembered } from './listing.js';
+import { OwnFiles } from './own-files.js';
 import { SignedOut } from './session.js';
 
-const PAGE = 50; // what is read at first
-const MOST = 200; // what the server gives at once
+const EMPTY = { total: 0, totalBytes: 0, unseen: 0, more: null, loadedAt: 0, fresh: null };
 
-/** Knows `documents`, where there are `more` (the next page's cursor, or null), since when it is `loading` and what it is
- * `reading` ("list", "older"), whether that `failed`, `loadedAt`, and how many were `fresh` then (null at first); emits
- * `change`, and `removed` {document}. */
+/** Knows which listing is `wanted` (listing.js), its `documents` as far as they are read, where there are `more` (the next
+ * page's cursor, or null), the `total` of them and `totalBytes`, and how many were stored since and are `unseen` in it;
+ * since when it is `loading` and what it is `reading` ("list", "older"), whether that `failed`, `loadedAt`, and how many
+ * were `fresh` then (null at first). Emits `change`, `removed` {document}, `narrowed` when a collector is none any more,
+ * and `cleared`. */
 export class DocumentStore extends EventTarget {
   documents = [];
-  more = null;
+  wanted = remembered();
   loading = 0;
   reading = '';
   failed = false;
-  loadedAt = 0;
-  fresh = null;
+  #listed = null; // which listing `documents` are of
+  #own;
   #stale = false;
-  #epoch = 0; // whose list it is: an answer to a question of an older epoch is dropped
+  #epoch = 0; // whose list it is, and which: an answer to a question of an older epoch is dropped
   #arrived = []; // while a list was on its way
   #gone = new Set(); // the ids of what was deleted meanwhile
   #last = Promise.resolve(); // the read that the next one waits for
 
   constructor({ session, channel, timing = TIMING }) {
     super();
-    Object.assign(this, { session, channel, timing });
+    Object.assign(this, EMPTY, { session, channel, timing });
+    this.#own = new OwnFiles(session);
     channel.addEventListener('message', ({ data }) => {
       this.#stale ||= data.type === 'documents-changed';
+    });
+    session.addEventListener('change', () => {
+      if (session.active && this.wanted.everyones && !session.user.collector) this.#narrow();
     });
   }
 
@@ -37,16 +45,29 @@ export class DocumentStore extends EventTarget {
     if (!fresh && !this.loading && this.session.active) this.load();
   }
 
-  /** Read the list again, as far as it is shown; resolves to how many documents were new, or null if that failed. */
+  /** Read another list from its beginning; what is on its way of the one before is dropped. Resolves as `load` does. */
+  look(changes) {
+    this.wanted = { ...this.wanted, ...changes };
+    remember(this.wanted);
+    this.#epoch += 1;
+    this.#last = Promise.resolve();
+    return this.load();
+  }
+
+  /** Read the list again, as far as it is shown; resolves to how many documents were new, null if that failed, or
+   * undefined if another list is wanted by now. */
   load() {
     return this.#inTurn(() => {
       this.#stale = false;
-      const limit = Math.min(MOST, Math.max(PAGE, this.documents.length));
-      return this.#read('list', `limit=${limit}`, (page, next) => this.#acceptList(page, next));
+      return this.#read(
+        'list',
+        () => this.#beginning(),
+        (page) => this.#acceptList(page),
+      );
     });
   }
 
-  /** Read the next older page; resolves to how many documents came, or null if that failed. */
+  /** Read the next page; resolves to how many documents came, null if that failed, or undefined as `load` does. */
   older() {
     return this.#inTurn(() => {
       if (this.more) return this.#readOlder();
@@ -55,25 +76,23 @@ export class DocumentStore extends EventTarget {
     });
   }
 
-  /** Return the newest document of this name and size, or undefined. */
-  namesake({ name, size }) {
-    return this.documents.find(
-      (document) =>
-        !document.deleting && document.size === size && document.filename.normalize('NFC') === name,
-    );
+  /** Return one's newest document of this name and size, or undefined. */
+  namesake(file) {
+    return this.#own.namesake(file, this.documents);
   }
 
-  /** Return the newest other document with the content of a stored file, or undefined. */
-  sameContent({ id, sha256 }) {
-    return this.documents.find((document) => document.id !== id && document.sha256 === sha256);
+  /** Return one's newest other document with the content of a stored file, or undefined. */
+  sameContent(file) {
+    return this.#own.sameContent(file, this.documents);
   }
 
-  /** Put a file that was just stored on top; `file` is the upload's answer, the time is ours. */
+  /** Put a file that was just stored on top, where it belongs; `file` is the upload's answer, the time is ours. */
   prepend(file) {
     if (!file) return this.load();
-    const document = { ...file, uploadedAt: new Date().toISOString() };
+    const document = { ...file, uploadedAt: new Date().toISOString(), owner: this.session.user };
+    this.#own.add(document);
     this.#arrived.unshift(document);
-    this.#show([document, ...this.documents]);
+    this.#add([document]);
     this.channel.postMessage({ type: 'documents-changed' });
   }
 
@@ -83,47 +102,54 @@ export class DocumentStore extends EventTarget {
     try {
       await this.session.authorised(() => request(`/api/documents/${document.id}`, { method: 'DELETE' }));
     } catch (error) {
-      this.mark(document, { deleting: error.status === 404 });
-      if (!document.deleting) throw error;
+      this.mark(document, { deleting: false });
+      if (error.status !== 404 || !(await this.#isGone(document))) throw error;
     }
-    const others = ({ id }) => id !== document.id;
-    this.#arrived = this.#arrived.filter(others);
-    this.#gone.add(document.id);
-    this.#show(this.documents.filter(others));
+    this.#drop(document);
     this.dispatchEvent(new CustomEvent('removed', { detail: { document } }));
     this.channel.postMessage({ type: 'documents-changed' });
   }
 
   /** Note what happens to a document, to be shown on its row. */
   mark(document, facts) {
-    const listed = this.documents.find(({ id }) => id === document.id); // another object since the list was read again
-    for (const one of new Set([document, listed])) if (one) Object.assign(one, facts);
+    const listed = [...this.documents, ...this.#own.newest].filter(({ id }) => id === document.id);
+    for (const one of [document, ...listed]) Object.assign(one, facts); // other objects since the list was read again
     this.#show(this.documents);
   }
 
   clear() {
+    this.wanted = PLAIN;
+    this.#listed = null;
+    this.#own.newest = [];
     this.#epoch += 1;
     this.#last = Promise.resolve();
-    this.#show([], { more: null, reading: '', loading: 0, failed: false, loadedAt: 0, fresh: null });
+    forget();
+    this.#show([], { ...EMPTY, reading: '', loading: 0, failed: false });
+    this.dispatchEvent(new Event('cleared'));
+  }
+
+  get #isListed() {
+    return this.#listed === this.wanted;
   }
 
   /** Read one after the other: answers that overtake each other would undo what is shown, or leave a hole. */
   #inTurn(read) {
     const epoch = this.#epoch;
     this.loading ||= performance.now();
-    this.#last = this.#last.then(() => (epoch === this.#epoch ? read() : null));
+    this.#last = this.#last.then(() => (epoch === this.#epoch ? read() : undefined));
     return this.#last;
   }
 
   #readOlder() {
-    return this.#read('older', `limit=${PAGE}&before=${this.more}`, (page, more) => {
+    const accept = ({ documents, next, total, totalBytes }) => {
       const before = this.documents.length;
-      this.#show([...this.documents, ...page], { more });
+      this.#show([...this.documents, ...documents], { more: next, total, totalBytes });
       return this.documents.length - before;
-    });
+    };
+    return this.#read('older', () => this.#ask(PAGE, this.more), accept);
   }
 
-  async #read(reading, query, accept) {
+  async #read(reading, ask, accept) {
     const epoch = this.#epoch;
     this.#arrived = [];
     this.#gone.clear();
@@ -131,51 +157,86 @@ export class DocumentStore extends EventTarget {
     const outcome = { reading: '', loading: 0 };
     let count = null;
     try {
-      const { documents, next } = await this.session.authorised(() => request(`/api/documents?${query}`));
-      const page = documents.filter(({ id }) => !this.#gone.has(id));
-      if (epoch === this.#epoch) count = accept(page, next);
+      const page = await ask();
+      if (epoch !== this.#epoch) return undefined;
+      count = accept(withoutGone(page, this.#gone));
     } catch (error) {
+      if (epoch !== this.#epoch) return undefined;
+      if (error.status === 403 && this.wanted.everyones) return this.#narrow();
       this.#stale = true;
       outcome.failed = !(error instanceof SignedOut);
+      if (!this.#isListed) outcome.more = null; // it is another list's
     }
-    if (epoch === this.#epoch) this.#show(this.documents, outcome);
+    this.#show(this.documents, outcome);
     return count;
   }
 
+  #beginning() {
+    const shown = this.#isListed ? this.documents.length : 0;
+    return readBeginning(this.wanted.sort, shown, (limit, before) => this.#ask(limit, before));
+  }
+
+  #ask(limit, before) {
+    return this.session.authorised(() => request(addressOf(this.wanted, limit, before)));
+  }
+
   /** Show a new list, and beneath it what was read beyond its end: that is still there, and its cursor is good. */
-  #acceptList(page, next) {
-    const found = this.#freshOf(page);
-    const fresh = this.loadedAt ? found : null;
-    const older = next ? this.#olderThan(page.at(-1)) : [];
-    const listed = page.map((document) => this.#keepMark(document));
+  #acceptList({ documents, next, total, totalBytes }) {
+    const known = this.#isListed ? this.documents : [];
+    const found = freshOf(documents, known);
+    const fresh = this.#isListed && this.loadedAt ? found : null;
+    const older = next && this.wanted.sort === 'newest' ? beneath(documents.at(-1), known) : [];
     const more = older.length ? this.more : next;
-    this.#show([...this.#arrived, ...listed, ...older], { more, loadedAt: Date.now(), fresh });
+    const listed = stillDeleting(documents, this.documents);
+    this.#listed = this.wanted;
+    this.#show([...listed, ...older], { more, total, totalBytes, fresh, loadedAt: Date.now(), unseen: 0 });
+    this.#add(without(this.#arrived, documents));
     return found;
   }
 
-  /** Return the known documents beneath `document`; none if that is unknown, for others may lie between. */
-  #olderThan(document) {
-    const at = this.documents.findIndex(({ id }) => id === document?.id);
-    return at < 0 ? [] : this.documents.slice(at + 1);
+  /** Take in what was just stored: on top of the newest; in another order nobody knows where, and it is counted. */
+  #add(stored) {
+    const found = stored.filter((document) => finds(this.wanted, document));
+    const isOnTop = this.wanted.sort === 'newest';
+    this.#show(isOnTop ? [...found, ...this.documents] : this.documents, {
+      total: this.total + found.length,
+      totalBytes: this.totalBytes + sizeOf(found),
+      unseen: isOnTop ? this.unseen : this.unseen + found.length,
+    });
   }
 
-  /** Count the unknown documents above the last known one; those beneath only moved up into the page. */
-  #freshOf(page) {
-    const known = new Set(this.documents.map(({ id }) => id));
-    const last = page.findLastIndex(({ id }) => known.has(id));
-    const above = last < 0 ? page : page.slice(0, last);
-    return above.filter(({ id }) => !known.has(id)).length;
+  #drop(document) {
+    const listed = this.documents.filter(({ id }) => id === document.id);
+    this.#arrived = without(this.#arrived, [document]);
+    this.#own.drop(document);
+    this.#gone.add(document.id);
+    this.#show(without(this.documents, [document]), {
+      total: this.total - listed.length,
+      totalBytes: this.totalBytes - sizeOf(listed),
+    });
   }
 
-  /** A document that is just being deleted is so in the new list, too. */
-  #keepMark(document) {
-    const { deleting } = this.documents.find(({ id }) => id === document.id) ?? {};
-    return deleting ? { ...document, deleting } : document;
+  /** Tell whether a document that was not found is gone: somebody else's may be out of a former collector's reach. */
+  async #isGone(document) {
+    if (this.#own.has(document)) return true;
+    this.session.distrust();
+    await this.session.ensureFresh();
+    return this.session.user.collector;
+  }
+
+  /** Go back to one's own documents: the session is asked what its user may see. */
+  #narrow() {
+    this.session.distrust();
+    this.#listed = null;
+    this.#show([], EMPTY);
+    this.dispatchEvent(new Event('narrowed'));
+    return this.look({ everyones: false });
   }
 
   #show(documents, facts = {}) {
     const unique = new Map(documents.map((document) => [document.id, document]));
     Object.assign(this, facts, { documents: [...unique.values()] });
+    if (this.#isListed) this.#own.heed(this.wanted, this.documents);
     this.dispatchEvent(new Event('change'));
   }
 }

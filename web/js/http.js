@@ -64,11 +64,7 @@ export async function request(
   try {
     const options = { method, headers, credentials: asker.credentials, signal: AbortSignal.timeout(timeout) };
     const answer = await fetch(API + path, { ...options, body: json && JSON.stringify(json) });
-    const body = judge(
-      answer.status,
-      await answer.json().catch(() => null),
-      answer.headers.get('Retry-After'),
-    );
+    const body = judge(answer.status, await bodyOf(answer, method), answer.headers.get('Retry-After'));
     if (body.csrfToken && token === csrfToken()) keepCsrfToken(body.csrfToken); // no other tab was quicker
     return body;
   } catch (error) {
@@ -85,6 +81,12 @@ export async function remove(path) {
   } catch (error) {
     if (error.status !== 404) throw error;
   }
+}
+
+/** Return what was answered, or null if that is none of ours; HEAD asks for no more than the status. */
+function bodyOf(answer, method) {
+  if (method === 'HEAD' && answer.ok) return { ok: true };
+  return answer.json().catch(() => null);
 }
 
 /** Return the seconds that a Retry-After header asks for, a number or a date (RFC 9110 §10.2.3). */

@@ -10,9 +10,9 @@ export class SignedOut extends Error {}
 export const verifyStatus = () =>
   request('/api/auth/verify-status', { method: 'POST', timeout: TIMING.probe });
 
-/** Knows `state` (unknown, active, out), `user`, and in `reason` why it ended (ended, left, other). Emits `change`,
- * `needed` when something cannot go on without a session, and `user` before another account takes over. The CSRF token
- * names the generation: it changes with every refresh, for all tabs. */
+/** Knows `state` (unknown, active, out), `user` ({id, email, collector}), and in `reason` why it ended (ended, left,
+ * other). Emits `change`, `needed` when something cannot go on without a session, and `user` before another account
+ * takes over. The CSRF token names the generation: it changes with every refresh, for all tabs. */
 export class Session extends EventTarget {
   state = 'unknown';
   user = null;
@@ -105,7 +105,7 @@ export class Session extends EventTarget {
       await this.#renew(seen);
       return verifyStatus();
     });
-    const user = { id: body.userId, email: body.email };
+    const user = { id: body.userId, email: body.email, collector: body.collector };
     const stranger = () => this.user && this.user.id !== user.id;
     if (stranger()) this.#end('other'); // whoever hears it may forget the user
     if (stranger()) throw new SignedOut();
@@ -115,7 +115,8 @@ export class Session extends EventTarget {
   #activate(user, body) {
     this.#known = body.csrfToken;
     this.#expires = Date.now() + body.expiresIn * 1000;
-    if (this.active && this.user.id === user.id) return;
+    const { id, collector } = this.user ?? {};
+    if (this.active && id === user.id && collector === user.collector) return;
     Object.assign(this, { user, state: 'active', reason: '' });
     this.dispatchEvent(new Event('change'));
   }

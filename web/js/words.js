@@ -19,7 +19,7 @@ const alternatives = new Intl.ListFormat(locale, { type: 'disjunction' });
 
 /** Take in the sentences of a part, `{ de, en }`, and write those that the HTML has waited for. */
 export function learn(sentences) {
-  Object.assign(words, sentences[languageOf(locale)]);
+  Object.assign(words, sentences[languageOf(locale)] ?? sentences[languageOf(FALLBACK)]);
   translate();
 }
 

@@ -1,7 +1,7 @@
 // The page of one's own account: storage, password, sessions, API tokens.
 import sentences from '../words/account.js';
 import { learn, phrase } from '../words.js';
-import { isolate } from './dom.js';
+import { isolate } from './names.js';
 import { mountPassword } from './password-form.js';
 import { mountSessions } from './sessions-list.js';
 import { mountStorage } from './storage.js';

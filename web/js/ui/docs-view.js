@@ -1,45 +1,77 @@
-// The documents that have arrived: download and delete them.
+// The documents that have arrived: which are listed, and what can be done with them.
 import { TIMING } from '../config.js';
 import { ago } from '../format.js';
-import { failureText } from '../reasons.js';
-import { SignedOut } from '../session.js';
-import { phrase, say } from '../words.js';
+import { Selection } from '../selection.js';
+import sentences from '../words/list.js';
+import { learn, phrase, say } from '../words.js';
 import { announce } from './announcer.js';
-import { makeDocument, patchDocument } from './document-row.js';
-import { $, ask, busily, isolate, soon } from './dom.js';
+import { $, busily, soon } from './dom.js';
+import { download } from './downloading.js';
+import { mountTools, patchTools } from './list-tools.js';
+import { isolate } from './names.js';
+import { removeOne } from './removal.js';
+import { arrange } from './row-list.js';
+import { mountSelection, patchSelection } from './selection-bar.js';
+
+learn(sentences);
 
 /** Keep the documents' section as `store` says. */
 export function mountDocuments(store, { session, limits }) {
-  const rows = new Map();
+  const selection = new Selection();
+  const tools = { store, selection, session, limits };
   const show = () => {
-    const { documents, loading, loadedAt } = store;
-    arrange($('documents-list'), rows, documents);
-    $('documents-list').hidden = !documents.length;
-    $('documents-empty').hidden = !loadedAt || documents.length > 0;
-    $('documents-error').hidden = !store.failed;
-    $('documents-older').hidden = !store.more;
-    $('documents-updated').textContent = status(store);
-    $('documents-loading').hidden =
-      loadedAt > 0 || !loading || performance.now() - loading < TIMING.loadingText;
-    if (loading) setTimeout(render, TIMING.loadingText);
+    selection.keep(store.documents);
+    const { everyones } = store.wanted;
+    const about = (document) => ({ chosen: selection.has(document), everyones });
+    arrange($('documents-list'), store.documents, about);
+    patchSelection(store, selection);
+    patchTools(store);
+    patchSection(store);
+    if (store.loading) setTimeout(render, TIMING.loadingText);
   };
   const render = soon(show);
 
-  store.addEventListener('change', render);
+  for (const source of [store, selection, session]) source.addEventListener('change', render);
   setInterval(render, TIMING.minute);
+  mountTools(store);
+  mountSelection(tools);
+  mountReading(store, show);
+  $('documents-list').addEventListener('click', (event) => {
+    const row = event.target.closest('li');
+    const link = event.target.closest('.download');
+    const document = store.documents.find(({ id }) => id === row?.dataset.id);
+    if (link) download(event, link, session);
+    if (event.target.closest('.delete') && !document.deleting) removeOne(document, row, tools);
+  });
+  show();
+}
+
+/** Show how the list stands. */
+function patchSection(store) {
+  const { documents, wanted, loading, loadedAt } = store;
+  const isEmpty = loadedAt > 0 && !documents.length;
+  $('documents-h').textContent = say(wanted.everyones ? 'list_everyones_h' : 'your_files');
+  $('documents-list').hidden = !documents.length;
+  $('documents-empty').hidden = !isEmpty || wanted.search !== '';
+  $('documents-nothing').hidden = !isEmpty || wanted.search === '';
+  $('documents-nothing').replaceChildren(...phrase('list_nothing', { search: isolate(wanted.search) }));
+  $('documents-error').hidden = !store.failed;
+  $('documents-older').hidden = !store.more;
+  $('documents-older').textContent = isByAge(wanted) ? say('show_older') : say('list_more');
+  $('documents-updated').textContent = status(store);
+  $('documents-unseen').textContent = store.unseen ? say('list_unseen', { count: store.unseen }) : '';
+  $('documents-loading').hidden =
+    loadedAt > 0 || !loading || performance.now() - loading < TIMING.loadingText;
+}
+
+/** Let the list be read again, and further. */
+function mountReading(store, show) {
   $('refresh').addEventListener('click', () => refresh(store));
   $('documents-again').addEventListener('click', () => {
     $('refresh').focus(); // "Try again" goes while it tries
     refresh(store);
   });
   $('documents-older').addEventListener('click', () => showOlder(store, show));
-  $('documents-list').addEventListener('click', (event) => {
-    const row = event.target.closest('li');
-    const link = event.target.closest('.download');
-    const document = store.documents.find(({ id }) => id === row?.dataset.id);
-    if (link && !link.dataset.ready) download(event, link, session);
-    if (event.target.closest('.delete') && !document.deleting) remove(document, row, store, limits);
-  });
 }
 
 /** Return what is known of the list's age: that it is being read, or when it was and what was new then. */
@@ -68,60 +100,14 @@ async function showOlder(store, show) {
   const row = $('documents-list').querySelector(`[data-id="${last.id}"]`);
   const next = row?.nextElementSibling ?? row;
   if (count !== null) (next?.querySelector('.name .download') ?? $('documents-h')).focus();
-  tellReading(store, count ? say('older_shown', { count }) : say('older_none'));
+  const none = isByAge(store.wanted) ? say('older_none') : say('list_no_more');
+  tellReading(store, count ? say('older_shown', { count }) : none);
 }
+
+const isByAge = ({ sort }) => sort === 'newest';
 
 /** Whoever has to sign in first is told so by the dialog. */
 function tellReading({ failed, session }, text) {
   if (failed) announce(say('documents_failed'), { alert: true });
   else if (session.active) announce(text);
-}
-
-/** Let the link go only when the session is sure to last: a 401 would be a download that just fails. */
-async function download(event, link, session) {
-  event.preventDefault();
-  session.distrust();
-  const sure = await session.ensureFresh().catch(() => false);
-  if (!sure) {
-    announce(say('download_failed'), { alert: true, seen: true });
-    return;
-  }
-  link.dataset.ready = 'yes';
-  link.click();
-  delete link.dataset.ready;
-}
-
-async function remove(document, row, store, limits) {
-  const name = row.querySelector('.full').textContent;
-  const title = phrase('delete_question', { name: isolate(name) });
-  if (!(await ask({ title, text: say('delete_warning'), yes: say('delete') }))) return;
-  const next = row.previousElementSibling?.querySelector('.delete') ?? $('documents-h');
-  try {
-    await store.remove(document);
-    if (row.matches(':focus-within')) next.focus();
-    announce(say('deleted', { name }), { seen: true });
-  } catch (error) {
-    if (error instanceof SignedOut) return;
-    const problem = say('not_deleted', { reason: failureText(error, limits, name) });
-    store.mark(document, { problem });
-    announce(say('about', { name, text: problem }), { alert: true });
-  }
-}
-
-/** Make `list` show `documents` in their order, and move no row that need not move: it may have the focus. */
-function arrange(list, rows, documents) {
-  const wanted = new Set(documents.map(({ id }) => id));
-  for (const [id, row] of rows) {
-    if (wanted.has(id)) continue;
-    row.remove();
-    rows.delete(id);
-  }
-  let next = list.firstElementChild;
-  for (const document of documents) {
-    const row = rows.get(document.id) ?? makeDocument(document);
-    rows.set(document.id, row);
-    patchDocument(row, document);
-    if (row === next) next = next.nextElementSibling;
-    else list.insertBefore(row, next);
-  }
 }

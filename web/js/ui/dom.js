@@ -10,13 +10,6 @@ export const focusFirst = (...places) => places.find((element) => element?.check
 /** Return a copy of a template's one element. */
 export const clone = (id) => $(id).content.firstElementChild.cloneNode(true);
 
-/** Return `text` in an element in which it keeps its own direction. */
-export function isolate(text) {
-  const element = document.createElement('bdi');
-  element.textContent = text;
-  return element;
-}
-
 /** Return a function that runs `act` once, a frame after the first of many calls. */
 export function soon(act) {
   let timer = 0;
@@ -53,4 +46,9 @@ export async function busily(button, act) {
   } finally {
     button.ariaBusy = 'false';
   }
+}
+
+/** Let `element` say `text`; one that stays as it is must not be spoken or selected anew. */
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }

@@ -2,7 +2,7 @@
 import { shown, when } from '../format.js';
 import { locale, say } from '../words.js';
 import { mountCopy } from './copy-field.js';
-import { clone } from './dom.js';
+import { clone, write } from './dom.js';
 
 const DAY = new Intl.DateTimeFormat(locale, { dateStyle: 'long' });
 const OVER = { time: 'request_over_time', files: 'request_over_files', ended: 'request_over_ended' };
@@ -55,11 +55,6 @@ export function patchRequest(row, request) {
   end.ariaLabel = say(name, { name: shown(request.title) });
   if (request.over && link.matches(':focus-within')) end.focus();
   link.hidden = request.over !== null;
-}
-
-/** A text that stays as it is must not be spoken or selected anew. */
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }
 
 /** Return how many files have come, and until when more may. */

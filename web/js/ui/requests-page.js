@@ -7,8 +7,9 @@ import { SignedOut } from '../session.js';
 import sentences from '../words/requests.js';
 import { learn, phrase, say } from '../words.js';
 import { announce } from './announcer.js';
-import { ask, busily, isolate } from './dom.js';
+import { ask, busily } from './dom.js';
 import { showRows } from './keyed-list.js';
+import { isolate } from './names.js';
 import { mountForm } from './request-form.js';
 import { deedOf, makeRequest, patchRequest } from './request-row.js';
 
@@ -110,7 +111,7 @@ async function askFirst(button, store, context) {
   const { id } = button.closest('li').dataset;
   const request = store.requests.find((one) => one.id === id);
   const deed = deedOf(request);
-  const title = phrase(deed.question, { name: isolate(shown(request.title)) });
+  const title = phrase(deed.question, { name: isolate(request.title) });
   const sure = await ask({ title, text: say(deed.warning), yes: say(deed.label) });
   if (sure) busily(button, () => end(request, button.closest('li'), store, context));
 }

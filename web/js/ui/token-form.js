@@ -1,12 +1,13 @@
 // Making an API token, and showing it the one time that it can be seen.
 import { API } from '../config.js';
-import { duration, shown } from '../format.js';
+import { duration } from '../format.js';
 import { NetworkTrouble, remove, request } from '../http.js';
 import { phrase, say } from '../words.js';
 import { mountCopy } from './copy-field.js';
-import { busily, isolate } from './dom.js';
+import { busily } from './dom.js';
 import { complain, complainOf } from './field-error.js';
 import { reasonOf } from './loaded-part.js';
+import { isolate } from './names.js';
 
 const PATH = '/api/tokens';
 const YEAR = 365; // days
@@ -93,7 +94,7 @@ function mountOnce(place, signal) {
 
   function show({ id, name, token }) {
     shownId = String(id);
-    place.querySelector('h3').replaceChildren(...phrase('token_made', { name: isolate(shown(name)) }));
+    place.querySelector('h3').replaceChildren(...phrase('token_made', { name: isolate(name) }));
     text.value = token;
     command.value = uploadCommand(token);
     place.hidden = false;

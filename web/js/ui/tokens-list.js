@@ -3,9 +3,10 @@ import { lately, shown, since } from '../format.js';
 import { remove, request } from '../http.js';
 import { phrase, say } from '../words.js';
 import { announce } from './announcer.js';
-import { ask, busily, clone, isolate } from './dom.js';
+import { ask, busily, clone } from './dom.js';
 import { removeRow, showRows } from './keyed-list.js';
 import { mountLoaded, reasonOf } from './loaded-part.js';
+import { isolate } from './names.js';
 
 const SCOPES = { upload: 'token_upload', full: 'token_full' };
 const PATH = '/api/tokens';
