@@ -20,7 +20,7 @@ COPIED = "() => navigator.clipboard.readText()"
 
 def make(page: Page, name: str, scope: str = "Upload only", term: str = "1 year") -> None:
     form = page.get_by_role("form", name="New token")
-    form.get_by_label("Name").fill(name)
+    form.get_by_label("Name", exact=True).fill(name)
     form.get_by_label(scope).check()
     form.get_by_label("Good for").select_option(term)
     form.get_by_role("button", name="Make token").click()
@@ -63,8 +63,8 @@ def test_a_token_is_shown_once_and_its_command_works(
 
     fields = [text.element_handle(), command.element_handle()]
     signed_in.get_by_role("button", name="Done").click()
-    expect(signed_in.get_by_label("Name")).to_be_focused()
-    expect(signed_in.get_by_label("Name")).to_have_value("")
+    expect(signed_in.get_by_label("Name", exact=True)).to_be_focused()
+    expect(signed_in.get_by_label("Name", exact=True)).to_have_value("")
     assert [field.evaluate("(field) => field.value") for field in fields if field] == ["", ""]
     assert token not in signed_in.content()
     make(signed_in, "other")
@@ -138,7 +138,7 @@ def test_what_keeps_a_token_from_being_made_is_told(signed_in: Page, person: Acc
     open_account(signed_in)
     tokens = part(signed_in, "API tokens")
     form = signed_in.get_by_role("form", name="New token")
-    name, problem = form.get_by_label("Name"), form.locator(".error")
+    name, problem = form.get_by_label("Name", exact=True), form.locator(".error")
     for wrong, sentence in (
         ("  ", "Give the token a name."),
         ("a\u202eb", "A name has letters, digits, signs and plain spaces only."),
