@@ -91,6 +91,7 @@ SAME = {
     ("a.pdf", "a.txt"): ["a.pdf", "a.txt"],
     (r"..\..\x.pdf", 'say "hi"?.pdf', "a:b|c<d>*.pdf"): ["_.._x.pdf", "say _hi__.pdf", "a_b_c_d__.pdf"],
     ("..txt", " .hidden.txt"): ["file.txt", "hidden.txt"],
+    ("CON.txt", "nul.tar.pdf", "con.TXT", "console.txt"): ["_CON.txt", "_nul.tar.pdf", "_con (2).TXT", "console.txt"],
     ("漢" * 251 + ".pdf",) * 2: ["漢" * 83 + ".pdf", "漢" * 82 + " (2).pdf"],
 }
 

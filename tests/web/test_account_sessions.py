@@ -80,6 +80,16 @@ def test_sessions_are_told_in_plain_words_and_ended(signed_in: Page, person: Acc
     check(signed_in)
 
 
+def test_the_focus_is_not_lost_with_the_last_of_the_others(signed_in: Page, person: Account) -> None:
+    """WCAG 2.4.3: it goes to the heading, and not to a button that signs out."""
+    login(person)
+    open_account(signed_in)
+    sessions = part(signed_in, "Where you are signed in")
+    sessions.get_by_role("button", name="End Firefox on Windows").press("Enter")
+    expect(sessions.get_by_role("listitem")).to_have_count(1)
+    expect(sessions.get_by_role("heading")).to_be_focused()
+
+
 def test_to_end_this_session_is_to_sign_out(signed_in: Page, allow: Allow) -> None:
     """With the question that the header's button asks when files still wait."""
     allow(UNREACHED)

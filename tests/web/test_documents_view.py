@@ -53,9 +53,9 @@ def test_D1_list_cache(signed_in: Page) -> None:
     assert lists == [200, 200, 200]
 
 
-def test_D2_download(signed_in: Page, allow: Allow) -> None:
-    """A download keeps the name and the page; when the session is over the page asks to sign in instead."""
-    allow(f"{REFUSED} 401")
+def test_D2_download(signed_in: Page, person: Account, allow: Allow) -> None:
+    """A download keeps the name and the page; what has gone is told; without a session the page asks to sign in."""
+    allow(f"{REFUSED} 401", f"{REFUSED} 404")
     asked: list[str] = []
     signed_in.on("dialog", lambda dialog: asked.append(dialog.type))
     name = "Übersicht & Preise, 100 %.pdf"
@@ -67,6 +67,14 @@ def test_D2_download(signed_in: Page, allow: Allow) -> None:
     assert download.value.suggested_filename.replace("_", "%") == name
     assert download.value.path().read_bytes() == pdf(name)["buffer"]
     before = signed_in.url
+    choose(signed_in, pdf("gone.pdf"))
+    headers = person.site.login(person.email)
+    gone = signed_in.get_by_role("link", name="Download gone.pdf")
+    address = str(gone.get_attribute("href")).removesuffix("/content")
+    assert person.site.request("DELETE", address, headers=headers)[0] == 200
+    gone.click()
+    expect(signed_in.locator("#notices")).to_have_text("This file is no longer there.")
+    expect(shelf(signed_in)).to_have_count(1)
     expire(signed_in.context, session=True)
     link.click()
     expect(signed_in.locator("#sign-in-again")).to_be_visible()

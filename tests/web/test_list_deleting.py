@@ -95,6 +95,23 @@ def test_without_a_connection_the_others_are_not_tried(
     assert len(person.names) == 8
 
 
+def test_what_was_not_tried_is_told_as_not_deleted(page: Page, person: Account, watch: Watch) -> None:
+    """One fails, then the session is over: the number of what is left is the truth."""
+    watch.allowed.extend([f"{REFUSED} 401", f"{REFUSED} 500"])
+    store(person, **{f"f{number}": 10 for number in range(8)})
+    opened(page, person, 8)
+    known = ids(person)
+    page.route(f"**/api/documents/{known['f7.txt']}", lambda route: route.fulfill(status=500, json={"ok": False}))
+    ended = {"ok": False, "error": "unauthorized"}
+    page.route(f"**/api/documents/{known['f6.txt']}", lambda route: route.fulfill(status=401, json=ended))
+    page.locator("#select-all").check()
+    delete_selected(page)
+    expect(page.locator("#sign-in-again")).to_be_visible()
+    expect(page.locator("#notices")).to_have_text(re.compile(r"^\d files? deleted, \d not deleted$"))
+    left = page.locator("#documents-list .pick:checked").count()
+    expect(page.locator("#notices")).to_have_text(re.compile(f"{left} not deleted$"))
+
+
 def test_a_row_that_goes_elsewhere_hands_the_focus_on(page: Page, person: Account, watch: Watch) -> None:
     """Its document was deleted by another client: after Refresh the same control of the row above has the focus."""
     store(person, a=10, b=10, c=10)

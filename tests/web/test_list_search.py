@@ -137,6 +137,18 @@ def test_an_upload_is_shown_only_where_it_belongs(page: Page, person: Account, w
     expect(page.locator("#documents-unseen")).to_be_empty()
 
 
+def test_what_was_not_shown_yet_is_not_told_any_more_once_it_is(page: Page, person: Account, watch: Watch) -> None:
+    store(person, **{f"a{number:02}": 10 for number in range(51)})
+    opened(page, person, 50)
+    page.locator("#sort").select_option("name")
+    expect(names(page).first).to_have_text("a00.txt")
+    choose(page, pdf("z.pdf"))
+    expect(page.locator("#documents-unseen")).to_contain_text("1 new file is not shown")
+    page.get_by_role("button", name="Show more files").click()
+    expect(names(page).last).to_have_text("z.pdf")
+    expect(page.locator("#documents-unseen")).to_be_empty()
+
+
 def test_a_file_is_known_though_the_list_does_not_show_it(page: Page, person: Account, watch: Watch) -> None:
     """The queue holds back what is there already, whatever is searched."""
     opened(page, person, 0)

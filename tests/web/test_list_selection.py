@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support.clock import eventually
 from tests.web.listing import bar, ids, names, opened, pick, store
-from tests.web.steps import REFUSED, Account, Watch, expire, patience, shelf
+from tests.web.steps import REFUSED, Account, Watch, expire, middle, patience, shelf
 from tests.web.test_accessibility import check
 
 CHOSEN = """() => [...document.querySelectorAll('#documents-list .pick:checked')].map(
@@ -72,6 +72,21 @@ def test_ranges_by_the_mouse_and_by_the_keyboard(page: Page, person: Account, wa
     expect(every).to_be_focused()
     expect_chosen(page)
     expect(page.locator("#documents-total")).to_have_text("60 files · 59 kB")
+
+
+def test_a_range_that_was_not_meant_is_forgotten(page: Page, person: Account, watch: Watch) -> None:
+    """The pointer went elsewhere before its button was let go; the next key is for one row alone."""
+    store(person, **{name: 10 for name in "abcd"})
+    opened(page, person, 4)
+    pick(page, "d.txt").click()
+    page.keyboard.down("Shift")
+    page.mouse.move(*middle(pick(page, "b.txt")))
+    page.mouse.down()
+    page.mouse.move(0, 0)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    pick(page, "a.txt").press("Space")
+    expect_chosen(page, "d", "a")
 
 
 def test_several_are_one_zip(page: Page, person: Account, watch: Watch, tmp_path: Path) -> None:

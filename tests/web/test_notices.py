@@ -52,7 +52,7 @@ def test_what_was_only_spoken_also_shows(signed_in: Page, person: Account, allow
 def test_a_download_that_does_not_start_shows(signed_in: Page, allow: Allow) -> None:
     allow(UNREACHED)
     choose(signed_in, pdf("a.pdf"))
-    signed_in.route("**/api/auth/verify-status", lambda route: route.abort("connectionreset"))
+    signed_in.route("**/content", lambda route: route.abort("connectionreset"))
     signed_in.get_by_role("link", name="Download a.pdf").click()
     expect(notices(signed_in)).to_have_text("The download could not be started.")
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web.steps import UNREACHED, UPLOAD, Account, choose, expect_status, hold, pdf, sign_in
@@ -43,6 +44,36 @@ def test_the_way_past_the_header_is_no_page(signed_in: Page) -> None:
     signed_in.keyboard.press("Enter")
     expect(signed_in.locator("#main")).to_be_focused()
     expect(signed_in.locator("#account-view")).to_be_visible()
+    expect(signed_in).to_have_url(re.compile("#account$"))
+    signed_in.reload()
+    expect(signed_in.locator("#account-view")).to_be_visible()
+
+
+@pytest.mark.parametrize("name", ["main", "constructor"])
+def test_an_address_of_no_page_changes_nothing(name: str, signed_in: Page) -> None:
+    """Whatever stands behind the `#`; and the first step back from the next page leads to where one was."""
+    signed_in.evaluate("(name) => { location.hash = name; }", name)
+    expect(signed_in).to_have_url(re.compile("/#$"))
+    expect(signed_in.locator("#app-view")).to_be_visible()
+    go(signed_in, "Account")
+    expect(signed_in.locator("#account-view")).to_be_visible()
+    signed_in.go_back()
+    expect(signed_in.locator("#app-view")).to_be_visible()
+
+
+def test_a_page_that_comes_after_the_sign_out_is_not_shown(signed_in: Page, new_person: Callable[[], Account]) -> None:
+    module = "**/js/ui/account-page.js"
+    held = hold(signed_in, module)
+    with signed_in.expect_request(module):
+        go(signed_in, "Account")
+    signed_in.get_by_role("banner").get_by_role("button", name="Sign out").click()
+    expect(signed_in.get_by_role("heading", name="Sign in", exact=True)).to_be_focused()
+    with signed_in.expect_response("**/js/words/account.js"):
+        held.pop().continue_()
+    other = new_person()
+    sign_in(signed_in, other)
+    expect(signed_in.locator("#account-view .whose")).to_contain_text(other.email)
+    expect(signed_in.locator("#notices")).to_be_empty()
 
 
 def test_the_queue_goes_on_behind_another_page(signed_in: Page, person: Account) -> None:

@@ -1,6 +1,7 @@
 """Several documents as one ZIP archive, made while it is sent: in memory is never more than a piece of one file."""
 
 import logging
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,6 +19,7 @@ log = logging.getLogger("uploadsvc.documents")
 
 _CHUNK = 256 * 1024  # bytes that are read, and passed on, at a time
 _MAX_NAME = 255  # bytes: what filesystems take
+_DEVICE = re.compile(r"(?:CON|PRN|AUX|NUL|(?:COM|LPT)[0-9¹²³])(?:\.|\Z)", re.IGNORECASE)  # on Windows, whatever follows
 
 
 class Member(NamedTuple):
@@ -111,6 +113,8 @@ def _free_name(filename: str, taken: dict[str, int]) -> str:
 
     `taken` tells each name, folded, and the number that was reached for it.
     """
+    if _DEVICE.match(safe_name(filename, _MAX_NAME)):
+        filename = f"_{safe_name(filename, _MAX_NAME)}"
     first = fold(safe_name(filename, _MAX_NAME))
     for number in count(taken.get(first, 0) + 1):
         mark = "" if number == 1 else f" ({number})"

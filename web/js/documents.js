@@ -6,10 +6,10 @@ import { addressOf, finds, forget, PAGE, PLAIN, readBeginning, remember, remembe
 import { OwnFiles } from './own-files.js';
 import { SignedOut } from './session.js';
 
-const EMPTY = { total: 0, totalBytes: 0, unseen: 0, more: null, loadedAt: 0, fresh: null };
+const EMPTY = { total: 0, totalBytes: 0, unseen: [], more: null, loadedAt: 0, fresh: null };
 
 /** Knows which listing is `wanted` (listing.js), its `documents` as far as they are read, where there are `more` (the next
- * page's cursor, or null), the `total` of them and `totalBytes`, and how many were stored since and are `unseen` in it;
+ * page's cursor, or null), the `total` of them and `totalBytes`, and what was stored since and is `unseen` in it;
  * since when it is `loading` and what it is `reading` ("list", "older"), whether that `failed`, `loadedAt`, and how many
  * were `fresh` then (null at first). Emits `change`, `removed` {document}, `narrowed` when a collector is none any more,
  * and `cleared`. */
@@ -143,7 +143,8 @@ export class DocumentStore extends EventTarget {
   #readOlder() {
     const accept = ({ documents, next, total, totalBytes }) => {
       const before = this.documents.length;
-      this.#show([...this.documents, ...documents], { more: next, total, totalBytes });
+      const unseen = without(this.unseen, documents);
+      this.#show([...this.documents, ...documents], { more: next, total, totalBytes, unseen });
       return this.documents.length - before;
     };
     return this.#read('older', () => this.#ask(PAGE, this.more), accept);
@@ -189,7 +190,7 @@ export class DocumentStore extends EventTarget {
     const more = older.length ? this.more : next;
     const listed = stillDeleting(documents, this.documents);
     this.#listed = this.wanted;
-    this.#show([...listed, ...older], { more, total, totalBytes, fresh, loadedAt: Date.now(), unseen: 0 });
+    this.#show([...listed, ...older], { more, total, totalBytes, fresh, loadedAt: Date.now(), unseen: [] });
     this.#add(without(this.#arrived, documents));
     return found;
   }
@@ -201,7 +202,7 @@ export class DocumentStore extends EventTarget {
     this.#show(isOnTop ? [...found, ...this.documents] : this.documents, {
       total: this.total + found.length,
       totalBytes: this.totalBytes + sizeOf(found),
-      unseen: isOnTop ? this.unseen : this.unseen + found.length,
+      unseen: isOnTop ? this.unseen : [...this.unseen, ...found],
     });
   }
 

@@ -17,9 +17,9 @@ export function mountCheckmarks(list, store, selection) {
   }
 
   list.addEventListener('keydown', (event) => {
-    if (!isOnBox(event)) return;
+    isRange = isOnBox(event); // a Shift of the pointer's may have come to nothing
+    if (!isRange) return;
     event.preventDefault(); // not all browsers take it for a click
-    isRange = true;
     if (!event.repeat) touch(event.target, !event.target.checked);
   });
   list.addEventListener('keyup', (event) => {

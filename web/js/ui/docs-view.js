@@ -40,7 +40,7 @@ export function mountDocuments(store, { session, limits }) {
     const row = event.target.closest('li');
     const link = event.target.closest('.download');
     const document = store.documents.find(({ id }) => id === row?.dataset.id);
-    if (link) download(event, link, session);
+    if (link) download(event, link, document, tools);
     if (event.target.closest('.delete') && !document.deleting) removeOne(document, row, tools);
   });
   show();
@@ -59,7 +59,9 @@ function patchSection(store) {
   $('documents-older').hidden = !store.more;
   $('documents-older').textContent = isByAge(wanted) ? say('show_older') : say('list_more');
   $('documents-updated').textContent = status(store);
-  $('documents-unseen').textContent = store.unseen ? say('list_unseen', { count: store.unseen }) : '';
+  $('documents-unseen').textContent = store.unseen.length
+    ? say('list_unseen', { count: store.unseen.length })
+    : '';
   $('documents-loading').hidden =
     loadedAt > 0 || !loading || performance.now() - loading < TIMING.loadingText;
 }

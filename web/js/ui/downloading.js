@@ -5,27 +5,28 @@ import { SignedOut } from '../session.js';
 import { say } from '../words.js';
 import { announce } from './announcer.js';
 
-/** Let the link of a document go when the session is sure to last. */
-export async function download(event, link, session) {
+const ONE = { gone: 'list_gone', failed: 'download_failed' };
+const ZIP = { gone: 'list_zip_gone', failed: 'list_zip_failed' };
+
+/** Let the link of a document go when the server would send it. */
+export async function download(event, link, { id }, tools) {
   if (link.dataset.ready) return;
   event.preventDefault();
-  session.distrust();
-  const sure = await session.ensureFresh().catch(() => false);
-  if (sure) letGo(link);
-  else announce(say('download_failed'), { alert: true, seen: true });
+  await letGoIfSure(link, `/api/documents/${id}/content`, ONE, tools);
 }
 
-/** Let the link of an archive go when the server would make it; else tell why, and read the list if a file has gone. */
-export async function downloadZip(link, path, { store, session, limits }) {
+/** Let the link of an archive go when the server would make it. */
+export const downloadZip = (link, path, tools) => letGoIfSure(link, path, ZIP, tools);
+
+/** Ask the server before the link does; else tell why not, and read the list if a file has gone. */
+async function letGoIfSure(link, path, texts, { store, session, limits }) {
   try {
     await session.authorised(() => request(path, { method: 'HEAD' }));
     letGo(link);
   } catch (error) {
     if (error instanceof SignedOut) return;
     const isGone = error.status === 404;
-    const text = isGone
-      ? say('list_zip_gone')
-      : say('list_zip_failed', { reason: failureText(error, limits) });
+    const text = isGone ? say(texts.gone) : say(texts.failed, { reason: failureText(error, limits) });
     announce(text, { alert: true, seen: true });
     if (isGone) store.load();
   }

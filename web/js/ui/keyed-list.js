@@ -1,4 +1,5 @@
 // A list whose rows stay what they are while it changes, so that none of them loses the focus.
+import { focusFirst } from './dom.js';
 
 /** Make `list` show `items` in their order: `make` a row for a new one, and `patch` each. Rows go by the items' ids. */
 export function showRows(list, items, { make, patch }) {
@@ -22,5 +23,5 @@ export function removeRow(row, rest) {
   const focused = row.contains(document.activeElement);
   const heir = row.nextElementSibling ?? row.previousElementSibling;
   row.remove();
-  if (focused) (heir?.querySelector('button') ?? rest).focus();
+  if (focused) focusFirst(heir?.querySelector('button'), rest);
 }

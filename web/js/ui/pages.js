@@ -34,12 +34,13 @@ export class Pages extends EventTarget {
   }
 
   /** Show the page that the address names, once somebody is signed in; what is no page, as the way past the header,
-   * leaves all as it is. */
+   * leaves all as it is, and is no place to come back to. */
   async heedAddress() {
     if (!this.#context.session.user) return;
     const name = location.hash.slice(1) || FILES;
     if (name === FILES) this.#show(FILES);
-    else if (name in LATER && name !== this.#name) await this.#fetch(name);
+    else if (!Object.hasOwn(LATER, name)) this.#keepAddress();
+    else if (name !== this.#name) await this.#fetch(name);
   }
 
   /** Leave what only this account may see: the next one begins with its files. */
@@ -51,11 +52,15 @@ export class Pages extends EventTarget {
   async #fetch(name) {
     try {
       const { mount } = await LATER[name]();
-      if (location.hash === `#${name}`) this.#show(name, mount);
+      if (location.hash === `#${name}` && this.#context.session.user) this.#show(name, mount);
     } catch {
       announce(say('page_failed'), { alert: true, seen: true });
-      history.replaceState(null, '', this.#name === FILES ? '#' : `#${this.#name}`);
+      this.#keepAddress();
     }
+  }
+
+  #keepAddress() {
+    history.replaceState(null, '', this.#name === FILES ? '#' : `#${this.#name}`);
   }
 
   #show(name, mount) {

@@ -32,7 +32,7 @@ export async function removeSeveral(documents, tools) {
   if (!(await isMeant(documents))) return;
   const { deleted, failures } = await removeAll(documents, tools.store);
   for (const { document, error } of failures) markProblem(document, error, tools);
-  const values = { count: deleted, failed: failures.length };
+  const values = { count: deleted, failed: documents.length - deleted };
   if (failures.length) announce(say('list_deleted_some', values), { alert: true, seen: true });
   else if (deleted === documents.length) announce(say('list_deleted', values), { seen: true });
 }

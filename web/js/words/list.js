@@ -26,6 +26,7 @@ export default {
     list_select: 'Select {name}',
     list_select_all: 'Select all shown',
     list_selected: { one: '{count} selected · {size}', other: '{count} selected · {size}' },
+    list_gone: 'This file is no longer there.',
     list_zip: 'Download as ZIP',
     list_zip_gone:
       'One of these files is no longer there. See what is left of your selection, and try again.',
@@ -74,6 +75,7 @@ export default {
     list_select: '{name} auswählen',
     list_select_all: 'Alle angezeigten auswählen',
     list_selected: { one: '{count} ausgewählt · {size}', other: '{count} ausgewählt · {size}' },
+    list_gone: 'Diese Datei gibt es nicht mehr.',
     list_zip: 'Als ZIP laden',
     list_zip_gone:
       'Eine dieser Dateien gibt es nicht mehr. Sehen Sie nach, was noch ausgewählt ist, und versuchen Sie es erneut.',
