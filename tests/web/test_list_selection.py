@@ -86,6 +86,7 @@ def test_a_range_that_was_not_meant_is_forgotten(page: Page, person: Account, wa
     page.mouse.up()
     page.keyboard.up("Shift")
     pick(page, "a.txt").press("Space")
+    expect(page.locator("#selection-text")).to_have_text("2 selected · 20 bytes")
     expect_chosen(page, "d", "a")
 
 
