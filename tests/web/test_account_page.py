@@ -54,6 +54,10 @@ def test_storage_is_told_in_words_and_as_a_meter(signed_in: Page, person: Accoun
     check(signed_in)
 
 
+GAP = """() => document.querySelector('#account-view h1').getBoundingClientRect().top
+    - document.getElementById('banner').getBoundingClientRect().bottom"""
+
+
 def test_what_could_not_be_loaded_is_tried_again(signed_in: Page, person: Account, allow: Allow) -> None:
     """At one's wish, after a sign-in in place, and with a token that has expired without anybody noticing."""
     allow(f"{REFUSED} 401", UNREACHED)
@@ -80,6 +84,8 @@ def test_what_could_not_be_loaded_is_tried_again(signed_in: Page, person: Accoun
     expect(dialog).to_be_visible()
     for name in ("Storage", "Where you are signed in", "API tokens"):
         expect(part(signed_in, name)).to_contain_text("This could not be loaded. You have to sign in first.")
+        expect(part(signed_in, name).locator(".content + .notes")).to_be_visible()  # where the answer would be
+    assert signed_in.evaluate(GAP) >= 8
     signed_in.locator("#password").fill(person.password)
     signed_in.keyboard.press("Enter")
     expect(dialog).to_be_hidden()

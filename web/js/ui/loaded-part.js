@@ -49,7 +49,7 @@ export function mountLoaded(part, { read, show }, { session, network, limits, si
     load();
   }
 
-  part.append(notes);
+  content.after(notes);
   failure.querySelector('button').addEventListener('click', again, { signal });
   network.addEventListener('change', () => network.up && !failure.hidden && load(), { signal });
   session.addEventListener('change', () => session.active && load(), { signal });
