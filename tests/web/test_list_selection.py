@@ -130,6 +130,25 @@ def test_a_file_that_has_gone_is_told_before_the_zip(page: Page, person: Account
         page.get_by_role("link", name="Download as ZIP").click()
 
 
+def test_a_file_far_down_that_has_gone_leaves_the_selection_too(page: Page, person: Account, watch: Watch) -> None:
+    """Beyond what Refresh reads at once: else no ZIP of what is chosen would ever come."""
+    watch.allowed.append(f"{REFUSED} 404")
+    store(person, **{f"f{number:03}": 10 for number in range(250)})
+    opened(page, person, 50)
+    for count in (100, 150, 200, 250):
+        page.locator("#documents-older").click()
+        expect(shelf(page)).to_have_count(count)
+    pick(page, "f001.txt").click()
+    pick(page, "f000.txt").click()
+    headers = person.site.login(person.email)
+    assert person.site.request("DELETE", f"/api/documents/{ids(person)['f001.txt']}", headers=headers)[0] == 200
+    page.get_by_role("link", name="Download as ZIP").click()
+    expect(page.locator("#selection-text")).to_have_text("1 selected · 10 bytes")
+    expect(shelf(page)).to_have_count(249)
+    with page.expect_download():
+        page.get_by_role("link", name="Download as ZIP").click()
+
+
 def test_more_than_a_zip_holds_is_told(page: Page, person: Account, watch: Watch) -> None:
     """The server takes 500 at a time: 501 are not asked for, and one less is one archive."""
     store(person, **{f"f{number:03}": 10 for number in range(501)})

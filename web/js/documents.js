@@ -55,13 +55,13 @@ export class DocumentStore extends EventTarget {
   }
 
   /** Read the list again, as far as it is shown; resolves to how many documents were new, null if that failed, or
-   * undefined if another list is wanted by now. */
-  load() {
+   * undefined if another list is wanted by now. What is far down is asked for only `ifGone`, when some of it may be. */
+  load(ifGone = false) {
     return this.#inTurn(() => {
       this.#stale = false;
       return this.#read(
         'list',
-        () => this.#beginning(),
+        () => this.#beginning(ifGone),
         (page) => this.#acceptList(page),
       );
     });
@@ -172,9 +172,11 @@ export class DocumentStore extends EventTarget {
     return count;
   }
 
-  #beginning() {
+  /** Among the newest new ones come on top, and what is beneath the first page is known; else they come anywhere. */
+  #beginning(ifGone) {
     const shown = this.#isListed ? this.documents.length : 0;
-    return readBeginning(this.wanted.sort, shown, (limit, before) => this.#ask(limit, before));
+    const isWhole = ifGone || this.wanted.sort !== PLAIN.sort;
+    return readBeginning(isWhole, shown, (limit, before) => this.#ask(limit, before));
   }
 
   #ask(limit, before) {

@@ -38,11 +38,11 @@ export function addressOf({ search, sort, everyones }, limit, before) {
   return `/api/documents?${query}`;
 }
 
-/** Return the beginning of a list of which `shown` documents are shown, by `ask(limit, before)`. Where new ones come
- * anywhere, all of that is read; else they come on top, and what is beneath the first page is known. */
-export async function readBeginning(sort, shown, ask) {
+/** Return the beginning of a list of which `shown` documents are shown, by `ask(limit, before)`: all of that if `isWhole`,
+ * else its first page. */
+export async function readBeginning(isWhole, shown, ask) {
   const page = await ask(Math.min(MOST, Math.max(PAGE, shown)));
-  while (sort !== PLAIN.sort && page.next && page.documents.length < shown) {
+  while (isWhole && page.next && page.documents.length < shown) {
     const following = await ask(Math.min(MOST, shown - page.documents.length), page.next);
     page.documents.push(...following.documents);
     page.next = following.next;

@@ -28,7 +28,7 @@ async function letGoIfSure(link, path, texts, { store, session, limits }) {
     const isGone = error.status === 404;
     const text = isGone ? say(texts.gone) : say(texts.failed, { reason: failureText(error, limits) });
     announce(text, { alert: true, seen: true });
-    if (isGone) store.load();
+    if (isGone) store.load(isGone);
   }
 }
 
