@@ -61,6 +61,22 @@ def test_an_address_of_no_page_changes_nothing(name: str, signed_in: Page) -> No
     expect(signed_in.locator("#app-view")).to_be_visible()
 
 
+def test_a_question_goes_with_its_page(signed_in: Page, person: Account) -> None:
+    """Back, while it is asked: the answer is no, and the focus is on the page that is shown."""
+    choose(signed_in, pdf("a.pdf"))
+    go(signed_in, "Account")
+    expect(signed_in.locator("#account-view")).to_be_visible()
+    go(signed_in, "Files")
+    signed_in.get_by_role("button", name="Delete a.pdf").click()
+    expect(signed_in.get_by_role("dialog")).to_be_visible()
+    signed_in.go_back()
+    expect(signed_in.get_by_role("heading", name="Account", level=1)).to_be_focused()
+    expect(signed_in.get_by_role("dialog")).to_have_count(0)
+    go(signed_in, "Files")
+    expect(signed_in.get_by_role("button", name="Delete a.pdf")).to_be_visible()
+    assert person.names == ["a.pdf"]
+
+
 def test_a_page_that_comes_after_the_sign_out_is_not_shown(signed_in: Page, new_person: Callable[[], Account]) -> None:
     module = "**/js/ui/account-page.js"
     held = hold(signed_in, module)

@@ -65,6 +65,7 @@ export class Pages extends EventTarget {
 
   #show(name, mount) {
     if (name === this.#name) return;
+    $('confirm').close(); // nobody sees any more what it asks about
     this.#ending?.abort();
     if (this.#name !== FILES) $(this.view).remove();
     this.#name = name;
