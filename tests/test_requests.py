@@ -85,6 +85,7 @@ def test_texts_are_cleaned_and_limits_taken(given: dict[str, Any], kept: dict[st
     [
         {"title": ""},
         {"title": " \t\u202e\u2066 "},
+        {"title": "\u200b \u200d"},
         {"title": "x" * 201},
         {"title": 7},
         {"title": None},
@@ -214,6 +215,7 @@ def test_only_a_visitor_has_a_sender(alice: Person) -> None:
         ("\u202e\x07" * 100, None),
         ("", None),
         ("   ", None),
+        ("\u200b\u200d", None),
         ("漢" * 300, "漢" * 200),
         ("x" * 199 + " y", "x" * 199),
         ("\ufeff" * 5000 + "Ana", "Ana"),

@@ -22,10 +22,15 @@ _RESERVED = re.compile(r'[<>:"|?*\\]')  # characters that other filesystems refu
 
 
 def readable(text: str) -> str:
-    """Return `text` in NFC without control or bidi characters, lone surrogates, line or paragraph separators."""
+    """Return `text` in NFC without control or bidi characters, lone surrogates, line or paragraph separators.
+
+    It is '' where none of what is left can be seen: zero-width characters join others, and are nothing by themselves.
+    """
     if text.isascii() and text.isprintable():  # most texts are, and then have nothing to drop or to compose
         return text
     text = "".join(c for c in text if unicodedata.category(c) not in _DROPPED and c not in _BIDI)
+    if not any(c.isprintable() and c != " " for c in text):
+        return ""
     return unicodedata.normalize("NFC", text)
 
 
