@@ -246,11 +246,11 @@ class Album:
 
     def ask(self, title: str, note: str = "", files: int = 100) -> str:
         """Make a request by the form and return its link."""
-        page = self.page
-        page.get_by_label("Note").fill(note)
-        page.get_by_label("Files at most").fill(str(files))
-        page.get_by_label("Title").fill(title)
-        page.get_by_label("Title").press("Enter")
+        page, form = self.page, self.page.locator("#requests-view form")
+        form.get_by_label("Note").fill(note)
+        form.get_by_label("Files at most").fill(str(files))
+        form.get_by_label("Title").fill(title)
+        form.get_by_label("Title").press("Enter")
         expect(page.get_by_role("button", name=f"Copy link for {title}")).to_be_focused()
         return page.get_by_label(f"Link for {title}", exact=True).input_value()
 
