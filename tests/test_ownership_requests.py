@@ -16,7 +16,7 @@ from tests.support.visitors import OVER, Visitor, asked, bearer_of, error, visit
 from tests.test_audit import of, script_of, trail
 
 UNKNOWN = "0" * 32
-TITLE, NAME, FILE = "Alice's papers", "Ana", "scan.txt"
+TITLE, NAME, FILE, TEXT = "Alice's papers", "Ana", "scan.txt", b"what Ana wrote"
 
 
 class Nobody(Visitor):
@@ -42,7 +42,7 @@ def ana(alice: Person, made: dict[str, Any]) -> Visitor:
 @pytest.fixture
 def sent(ana: Visitor) -> str:
     """What Ana has sent to Alice."""
-    answer = ana.send(part(filename=FILE, content=b"abc"), name=NAME)
+    answer = ana.send(part(filename=FILE, content=TEXT), name=NAME)
     return str(answer.get_json()["files"][0]["id"])
 
 
@@ -99,7 +99,7 @@ def ask(person: Person | Visitor, route: str, **ids: str) -> TestResponse:
 def tells(answer: TestResponse) -> bool:
     """Whether something of what Ana sent, or of what she was asked for, is in the answer."""
     told = answer.data + answer.headers.get("Location", "").encode()
-    return answer.status_code < 400 and any(word in told for word in (b"abc", FILE.encode(), TITLE.encode()))
+    return answer.status_code < 400 and any(word in told for word in (TEXT, FILE.encode(), TITLE.encode()))
 
 
 def kept(alice: Person) -> tuple[Any, ...]:
@@ -168,9 +168,9 @@ def test_an_archive_mixes_what_people_and_visitors_sent(
     address = f"/api/documents/zip?id={sent}&id={his}"
     assert [person.get(address).status_code for person in (alice, bob)] == [404, 404]
     archive = zipfile.ZipFile(BytesIO(carol.get(address).data))
-    assert [archive.read(name) for name in ("scan.txt", "scan (2).txt")] == [b"abc", b"x"]
+    assert [archive.read(name) for name in ("scan.txt", "scan (2).txt")] == [TEXT, b"x"]
     owners = [person.tokens["user"]["id"] for person in (alice, bob)]
-    assert trail(caplog) == [of(carol, "downloaded", documents=[sent, his], owners=owners, bytes=4)]
+    assert trail(caplog) == [of(carol, "downloaded", documents=[sent, his], owners=owners, bytes=len(TEXT) + 1)]
 
 
 def test_a_disabled_owners_request_is_over_and_a_collector_still_has_what_came(

@@ -141,7 +141,7 @@ def test_the_identity_is_a_string(visitor: FlaskClient) -> None:
 def test_verify_status_tells_who_is_signed_in(visitor: FlaskClient, alice: Person) -> None:
     """It changes nothing, so cookies do without the CSRF header."""
     by_cookie, by_bearer = visitor.post(VERIFY).get_json(), alice.post(VERIFY).get_json()
-    assert set(by_cookie) == {"ok", "userId", "email", "expiresIn", "csrfToken"}
+    assert set(by_cookie) == {"ok", "userId", "email", "collector", "expiresIn", "csrfToken"}
     assert (by_cookie["email"], by_cookie["userId"]) == (alice.email, alice.tokens["user"]["id"])
     assert 800 < by_cookie["expiresIn"] <= 900
     assert by_cookie["csrfToken"] == csrf(visitor)["X-CSRF-Token"]
