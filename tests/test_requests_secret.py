@@ -10,7 +10,7 @@ from flask import Flask
 from tests.support.bodies import CONTENT_TYPE, PDF, multipart, part
 from tests.support.engines import Live
 from tests.support.people import Person
-from tests.support.stack import change
+from tests.support.stack import change, rows
 from tests.support.valkey import Valkey
 from tests.support.visitors import OVER, Visitor, asked, bearer_of, error, visitor_of
 from uploadsvc.credentials import request_bearer
@@ -222,6 +222,19 @@ def test_the_trail_tells_who_asked_and_who_sent(alice: Person, caplog: pytest.Lo
     assert refused["file_request"] == made["id"] and "sender" not in refused
     by = {line.get("file_request") for line in events(caplog, "request") if line["route"] == "/api/upload"}
     assert by == {made["id"]}
+
+
+def test_a_link_pasted_into_the_name_is_kept_nowhere(alice: Person, caplog: pytest.LogCaptureFixture) -> None:
+    """Nor in any other text field: neither the database, nor the trail, nor who sees the document gets the secret."""
+    made = asked(alice)
+    visitor = Visitor(alice.app, bearer_of(made))
+    answer = visitor.send(
+        part("note", None, visitor.bearer.encode()), part("for", None, b"2026"), part(), name=made["url"]
+    )
+    assert (answer.status_code, answer.get_json()["fields"]) == (200, {"for": "2026"})
+    [document] = alice.get("/api/documents").get_json()["documents"]
+    assert document["sender"] is None and events(caplog, "uploaded")[0]["sender"] is None
+    assert visitor.bearer not in str(rows(alice.app, "SELECT * FROM documents")) + caplog.text
 
 
 def test_the_figures_tell_results_and_no_request(alice: Person) -> None:

@@ -102,6 +102,13 @@ def test_without_a_value_the_default_is_the_contracts(
     assert loaded["DATABASE_URL"] == f"sqlite:///{tmp_path}/app.db" and loaded["UPLOADS_DIR"] == tmp_path / "uploads"
 
 
+def test_the_public_address_has_the_services_port(tmp_path: Path) -> None:
+    """Unless it is given: a link that somebody copies on his own machine is to work there."""
+    given = {"INSTANCE_PATH": str(tmp_path), "PORT": "5000"}
+    assert config.load(given)["PUBLIC_URL"] == "http://127.0.0.1:5000"
+    assert config.load(given | {"PUBLIC_URL": "http://files.test:4000"})["PUBLIC_URL"] == "http://files.test:4000"
+
+
 @pytest.mark.parametrize(("name", "value"), [("PORT", "0"), ("MIN_FREE_BYTES", "0"), ("MAX_FILES", "1000")])
 def test_the_environment_is_read(name: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)

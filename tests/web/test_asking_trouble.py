@@ -199,6 +199,15 @@ def test_what_happens_elsewhere_is_seen(signed_in: Page, person: Account, watch:
     signed_in.locator("#confirm-yes").click()  # 404: it is gone, as was wished
     expect(asked(signed_in, "first")).to_have_count(0)
     expect(signed_in.get_by_role("button", name="End second")).to_be_focused()
+    signed_in.get_by_role("button", name="End third").click()
+    other.get_by_role("button", name="Refresh").click()
+    other.get_by_role("button", name="End third").click()
+    other.locator("#confirm-yes").click()
+    expect(asked(other, "third")).to_have_count(0)
+    signed_in.evaluate("dispatchEvent(new Event('focus'))")
+    expect(asked(signed_in, "third")).to_have_count(0)
+    signed_in.keyboard.press("Escape")
+    expect(signed_in.get_by_role("heading", name="Your requests")).to_be_focused()
     identity = asked(signed_in, "second").get_attribute("data-id") or ""
     assert person.site.flask("requests", "end", identity).returncode == 0
     signed_in.get_by_role("button", name="Copy link for second").focus()

@@ -111,11 +111,19 @@ def test_cancel_all(signed_in: Page, person: Account) -> None:
 
 
 def test_focus_when_all_is_done(signed_in: Page, person: Account) -> None:
-    """ "Cancel all" goes when there is nothing more to cancel, and hands its focus to the heading."""
+    """ "Cancel all" goes when there is nothing to cancel, and hands its focus to the heading; so does its question."""
     with frozen(person.site):
         choose(signed_in, pdf("a.pdf"))
         signed_in.get_by_role("button", name="Cancel all").focus()
     expect_status(signed_in, "a.pdf", "SUCCESS")
+    expect(signed_in.locator("#queue-h")).to_be_focused()
+    with frozen(person.site):
+        choose(signed_in, *pdfs(4))
+        signed_in.get_by_role("button", name="Cancel all").click()
+        expect(signed_in.locator("#confirm")).to_be_visible()
+    expect_all(signed_in, "SUCCESS", 5)
+    signed_in.keyboard.press("Escape")
+    expect(signed_in.locator("#confirm")).to_be_hidden()
     expect(signed_in.locator("#queue-h")).to_be_focused()
 
 

@@ -126,8 +126,8 @@ def test_loading_is_told_after_a_while(page: Page, person: Account, watch: Watch
 
 
 def test_too_many_uploads_are_waited_for(page: Page, person: Account, watch: Watch) -> None:
-    """429 for a row: it counts the seconds that the server asks for, and arrives."""
-    watch.allowed.append(f"{REFUSED} 429")
+    """429 for a row: it counts the seconds that the server asks for, and arrives; or fails as soon as all is over."""
+    watch.allowed.append(f"{REFUSED} (429|401)")
     asked = ask(person)
     visit(page, asked)
     body = {"ok": False, "error": "too_many_requests", "message": "Slowly."}
@@ -135,6 +135,14 @@ def test_too_many_uploads_are_waited_for(page: Page, person: Account, watch: Wat
     choose(page, pdf("a.pdf"))
     expect(row(page, "a.pdf")).to_contain_text("Too many uploads at once. Trying again in")
     expect_status(page, "a.pdf", "SUCCESS")
+    page.route(UPLOAD, lambda route: route.fulfill(status=429, headers={"Retry-After": "600"}, json=body), times=1)
+    choose(page, pdf("b.pdf"))
+    expect(row(page, "b.pdf")).to_contain_text("Too many uploads at once. Trying again in")
+    asked.end()
+    choose(page, pdf("c.pdf"))
+    for name in ("b.pdf", "c.pdf"):
+        expect(row(page, name)).to_contain_text("Not uploaded. The request is over and takes no more files.")
+    expect(page.locator("#thanks")).to_have_text("1 file arrived. Thank you.")
     assert len(asked.received) == 1
 
 

@@ -56,6 +56,7 @@ def load(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         except ValueError as error:
             _stop(setting.name, str(error))
     instance: Path = config["INSTANCE_PATH"]
+    config["PUBLIC_URL"] = config["PUBLIC_URL"] or f"http://127.0.0.1:{config['PORT']}"
     config["UPLOADS_DIR"] = config["UPLOADS_DIR"] or instance / "uploads"
     config["DATABASE_URL"] = config["DATABASE_URL"] or f"sqlite:///{instance / 'app.db'}"
     config["METRICS_FOLDER"] = os.environ.get(_METRICS_FOLDER, "")

@@ -53,7 +53,9 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def origin(text: str) -> str:
-    """Return an origin as a browser writes it (RFC 6454 §6.2)."""
+    """Return an origin as a browser writes it (RFC 6454 §6.2), '' where none is given."""
+    if not text:
+        return ""
     if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?", text, re.IGNORECASE):
         raise ValueError(f"must be an exact origin such as https://files.example.org, not {text!r}")
     scheme, _, host = text.lower().partition("://")

@@ -64,7 +64,13 @@ SETTINGS = (
         "signs sessions, API tokens, file requests; one for all instances; default: made once in the instance folder",
     ),
     Setting("FRONTEND_URL", "", list_of(origin), "origins of clients served elsewhere; empty: no CORS at all"),
-    Setting("PUBLIC_URL", "http://127.0.0.1:4000", origin, "how people reach the service; https makes cookies Secure"),
+    Setting(
+        "PUBLIC_URL",
+        "",
+        origin,
+        "how people reach the service, and file requests' links begin; https makes cookies Secure; "
+        "default: http://127.0.0.1:PORT",
+    ),
     Setting("INSTANCE_NAME", "Documents", title, "what the page calls itself in its header and title; 60 characters"),
     Setting("TRUSTED_PROXY", "", proxy, "the one proxy whose X-Forwarded-* and X-Request-ID are believed"),
     Setting("TRUSTED_HOSTS", "", list_of(str.lower), "the Host names to answer to; empty: any"),

@@ -16,16 +16,22 @@ from . import docx
 _HEAD = 1024  # bytes within which readers look for a PDF's header (ISO 32000-1, Annex H, note 13)
 _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
 _DROPPED = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line and paragraph separators
+_UNSEEN = {"Cf", "Zs"}  # what joins, parts and marks other characters, and blanks
 _NAME_CHARS = 255  # code points kept of the name a person sees
 _WINDOWS_PATH = re.compile(r"(?:^|/)\s*(?:[A-Za-z]:\\|\\\\)")  # `C:\…` or `\\host\…`; else a backslash is a character
 _RESERVED = re.compile(r'[<>:"|?*\\]')  # characters that other filesystems refuse in a name
 
 
 def readable(text: str) -> str:
-    """Return `text` in NFC without control or bidi characters, lone surrogates, line or paragraph separators."""
+    """Return `text` in NFC without control or bidi characters, lone surrogates, line or paragraph separators.
+
+    It is '' where none of what is left can be seen: zero-width characters join others, and are nothing by themselves.
+    """
     if text.isascii() and text.isprintable():  # most texts are, and then have nothing to drop or to compose
         return text
     text = "".join(c for c in text if unicodedata.category(c) not in _DROPPED and c not in _BIDI)
+    if all(unicodedata.category(c) in _UNSEEN for c in text):
+        return ""
     return unicodedata.normalize("NFC", text)
 
 

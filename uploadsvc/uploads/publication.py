@@ -33,7 +33,7 @@ class Publication:
         visitor = visitors.about(received.fields)
         about = {"idempotency_key": key, "upload_digest": digest, "created_at": now()} | visitor
         self.rows = [_row(file, part, visitor["sender"]) | about for part, file in enumerate(self._files)]
-        self.rows[0]["fields"] = received.fields or None
+        self.rows[0]["fields"] = visitors.kept(received.fields) or None
 
     def run(self) -> None:
         """Publish the files and commit their `rows`; after any failure neither is left, or the sweep's to remove."""

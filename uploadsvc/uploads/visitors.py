@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import current_app, g
 
-from ..credentials import derive
+from ..credentials import derive, holds_bearer
 from ..errors import NoRoomForVisitors, QuotaExceeded
 from ..filetypes import readable
 from ..models import SENDER_CHARS, check_places
@@ -23,7 +23,13 @@ def about(fields: Mapping[str, str]) -> dict[str, Any]:
 
 def sender(fields: Mapping[str, str]) -> str | None:
     """Return what a visitor calls himself, cleaned as a file's name is, None where nothing is left of it."""
-    return readable(fields.get(_FIELD, "")).strip()[:SENDER_CHARS].rstrip() or None
+    name = readable(fields.get(_FIELD, "")).strip()
+    return None if holds_bearer(name) else name[:SENDER_CHARS].rstrip() or None
+
+
+def kept(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return the text fields without those into which the link was pasted: neither database nor log has its secret."""
+    return {name: text for name, text in fields.items() if not holds_bearer(text)}
 
 
 def told(fields: Mapping[str, str]) -> dict[str, Any]:

@@ -63,6 +63,9 @@ export function advance(item, status) {
 
 export const isUploading = (item) => item.status === 'UPLOADING';
 
+/** Tell whether a row waits because too many came: nothing of it can have arrived. */
+export const isThrottled = ({ phase, error }) => phase === 'retrying' && error.status === 429;
+
 /** Tell whether a row waits or is on its way. */
 export const isActive = (item) => item.status === 'PENDING' || isUploading(item);
 

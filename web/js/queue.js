@@ -9,6 +9,7 @@ import {
   foldRefused,
   isActive,
   isHeld,
+  isThrottled,
   isUploading,
   newItem,
 } from './item.js';
@@ -67,12 +68,11 @@ export class UploadQueue extends EventTarget {
     this.#pump();
   }
 
-  /** Let rows that wait fail at once: nothing more is taken, as `error` says. */
+  /** Let rows that wait, also for another try, fail at once: nothing more is taken, as `error` says. */
   refuse(error) {
-    for (const item of this.all(({ status }) => status === 'PENDING')) {
-      item.error = error;
-      this.#to(item, 'FAILED');
-    }
+    const items = this.all((item) => item.status === 'PENDING' || isThrottled(item));
+    for (const item of items) item.error = error;
+    this.#stop('FAILED', ...items);
   }
 
   /** A document is gone: a row that was held back on its account is only cancelled from now on. */

@@ -114,6 +114,7 @@ async function askFirst(button, store, context) {
   const title = phrase(deed.question, { name: isolate(request.title) });
   const sure = await ask({ title, text: say(deed.warning), yes: say(deed.label) });
   if (sure) busily(button, () => end(request, button.closest('li'), store, context));
+  else if (!button.isConnected) context.heading.focus(); // the row had gone while the question stood
 }
 
 async function end(request, row, store, { limits, signal, heading }) {

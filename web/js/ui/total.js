@@ -54,9 +54,10 @@ async function cancelAll(queue) {
     text: say('cancel_all_warning'),
     yes: say('cancel_all_yes'),
   };
-  if (count > MANY && !(await ask(question))) return;
-  queue.cancel(...queue.all(isActive));
-  focusHeading();
+  if (count <= MANY || (await ask(question))) {
+    queue.cancel(...queue.all(isActive));
+    focusHeading();
+  } else if ($('total').hidden) focusHeading(); // all ended while the question stood
 }
 
 /** The heading takes over the focus of what has gone. */
