@@ -51,19 +51,16 @@ def nothing() -> None:
 
 @contextmanager
 def working(beside: int = 3, storage_is_slow: bool = False) -> Iterator[tuple[Crew, Loop]]:
-    """A crew at work: one thread as the main one, and so many beside it; all have ended afterwards."""
+    """A crew at work: one thread to turn the loop, and so many beside it; all have ended afterwards."""
     loop = Loop()
     crew = Crew(loop.turn, loop.woken.set, lambda: storage_is_slow)
     before = threading.active_count()
-    main = threading.Thread(target=crew.work, daemon=True)
     crew.start(beside)
-    main.start()
     try:
         yield crew, loop
     finally:
         crew.dismiss()
         loop.woken.set()
-        main.join(5)
         crew.shutdown(5)
     assert eventually(lambda: threading.active_count() == before)
 
@@ -182,6 +179,27 @@ def test_dismissal_ends_every_thread_and_cancels_what_is_queued() -> None:
     assert (busy.ended.is_set(), queued.cancelled) == (True, not queued.ended.is_set())
 
 
+def test_who_waits_for_the_crew_is_free_when_every_thread_is_stuck() -> None:
+    """Else a stop could not close the connection that a thread waits for: it may be the one that would close it."""
+    release, begun = threading.Event(), threading.Semaphore(0)
+
+    def block() -> None:
+        begun.release()
+        release.wait()
+
+    with working(beside=3) as (crew, loop):
+        for _ in range(3):
+            crew.add_task(Job(block))
+            assert begun.acquire(timeout=5)
+        crew.dismiss()
+        loop.woken.set()
+        waiting = threading.Thread(target=crew.wait)
+        waiting.start()
+        waiting.join(5)
+        assert not waiting.is_alive()
+        release.set()
+
+
 def test_a_loop_that_fails_ends_the_crew() -> None:
     """The supervisor starts it anew; a service that does not turn would only look alive."""
 
@@ -190,7 +208,7 @@ def test_a_loop_that_fails_ends_the_crew() -> None:
 
     crew = Crew(fail, nothing)
     crew.start(3)
-    crew.work()
+    crew.wait()
     crew.shutdown(5)
     assert isinstance(crew.failure, OSError)
 

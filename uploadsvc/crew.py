@@ -50,20 +50,20 @@ class Crew:
         self._turn = turn
         self._wake = wake
         self._storage_is_slow = storage_is_slow
-        self._lock = threading.Lock()  # for the five fields below
+        self._lock = threading.Lock()  # for the four fields below
         self._leader: threading.Thread | None = None
         self._standing_by = 0
         self._busy_since: float | None = None  # the leader's task
         self._aside = 0
-        self._dismissed = False
+        self._dismissed = threading.Event()
         self.failure: BaseException | None = None  # what the loop raised, if it did
         self._watch = threading.Lock()  # held by the one that watches the leader
         self._bell = threading.Event()
         self._last_task = 0.0
 
     def start(self, count: int) -> None:
-        """Start `count` threads beside the one that calls `work` itself."""
-        self._threads = [threading.Thread(target=self.work, name=f"crew-{n}", daemon=True) for n in range(count)]
+        """Start `count` threads to answer, and the one that turns the loop meanwhile."""
+        self._threads = [threading.Thread(target=self._work, name=f"crew-{n}", daemon=True) for n in range(count + 1)]
         for thread in self._threads:
             thread.start()
 
@@ -73,25 +73,30 @@ class Crew:
         if self._leader is not threading.current_thread():
             self._wake()
 
-    def work(self) -> None:
+    def wait(self) -> None:
+        """Return when the crew is dismissed. The caller is none of it: who can end what a thread waits for is free."""
+        while not self._dismissed.wait(_NAP):
+            continue
+
+    def _work(self) -> None:
         """Stand by, lead, and stand by again, until the crew is dismissed."""
         me = threading.current_thread()
         try:
-            while not self._dismissed:
+            while not self._dismissed.is_set():
                 self._stand_by(me)
-                while self._leader is me and not self._dismissed:
+                while self._leader is me and not self._dismissed.is_set():
                     self._lead(me)
         except BaseException as error:
             self.failure = error  # the process ends, and whoever watches it starts another
             self.dismiss()
 
     def dismiss(self) -> None:
-        """Have every thread return from `work` when its task is done."""
-        self._dismissed = True
+        """Have every thread end when its task is done, and `wait` return."""
+        self._dismissed.set()
         self._bell.set()
 
     def shutdown(self, seconds: float) -> None:
-        """Wait for the other threads, and cancel what is still queued."""
+        """Wait for the threads, and cancel what is still queued."""
         deadline = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0, deadline - time.monotonic()))
@@ -103,21 +108,17 @@ class Crew:
             self._standing_by += 1
         if self.queue:
             self._wake()  # the leader may have had nobody to pass the lead to
-        while not self._watch.acquire(timeout=_NAP):
-            continue
-        try:
+        with self._watch:
             while not self._takes_over(me):
                 dozing = self._busy_since is None and time.monotonic() - self._last_task > _DOZE
                 self._bell.wait(_NAP if dozing else PATIENCE)
                 self._bell.clear()
-        finally:
-            self._watch.release()
 
     def _takes_over(self, me: threading.Thread) -> bool:
         with self._lock:
             since = self._busy_since
             late = since is not None and time.monotonic() - since > PATIENCE
-            if not (late or self._leader is None or self._dismissed):
+            if not (late or self._leader is None or self._dismissed.is_set()):
                 return False
             self._standing_by -= 1
             self._leader, self._busy_since = me, None

@@ -12,7 +12,6 @@ import resource
 import signal
 import socket
 import time
-from contextvars import Context
 from typing import Any
 
 from flask import Flask
@@ -87,8 +86,7 @@ class Server(TcpWSGIServer):
     def run(self) -> None:
         """Serve until stopped; what has not finished by then leaves nothing behind."""
         self.task_dispatcher.start(self.adj.threads)
-        # Without the context of the command that serves: Flask would take it for that of each request.
-        Context().run(self.task_dispatcher.work)
+        self.task_dispatcher.wait()
         for channel in list(self.active_channels.values()):
             channel.will_close = True  # ends a burst, and a thread that waits for a slow reader
             channel.handle_write()
