@@ -165,3 +165,29 @@ def test_kept_files_outlive_their_database(blank: Page):
       await new Promise((resolve) => { indexedDB.deleteDatabase('unfinished-uploads').onsuccess = resolve; });
       return [await ids(1), await kept.keep([row('b', 1, 1)]), await ids(1)];"""
     assert run(blank, "kept-files", "KeptFiles", KEPT_FILES + body) == [[], ["b"], ["b"]]
+
+
+def test_a_hint_asks_anew_where_a_question_is_on_its_way(blank: Page):
+    """That was asked while the connection was away: its answer is no news of the one that is back (web.md §5)."""
+    asked = run(
+        blank,
+        "network",
+        "Network",
+        """
+        const page = Object.assign(new EventTarget(), { document });
+        const questions = [];
+        const probe = () => new Promise((answer) => questions.push(answer));
+        const network = new Network({ probe, timing: { probes: [600_000] } });
+        network.heed(page);
+        network.note(0);
+        network.check();
+        page.dispatchEvent(new Event('online'));
+        const before = questions.length;
+        questions[0](0);
+        await new Promise((done) => setTimeout(done));
+        const after = questions.length;
+        questions.at(-1)(200);
+        await new Promise((done) => setTimeout(done));
+        return [before, after, network.up, questions.length];""",
+    )
+    assert asked == [1, 2, True, 2]

@@ -23,9 +23,14 @@ export class Network extends EventTarget {
     return this.#flight;
   }
 
-  /** Let the browser's hints lead to a question. */
+  /** Let the browser's hints lead to a question: one that was asked before the hint knows nothing of it. */
   heed(window) {
-    const again = () => this.up || window.document.hidden || this.check();
+    const again = async () => {
+      if (this.up || window.document.hidden) return;
+      const isOld = this.#flight !== null;
+      await this.check();
+      if (isOld && !this.up) this.check();
+    };
     window.addEventListener('offline', () => this.check());
     for (const type of ['online', 'visibilitychange']) window.addEventListener(type, again);
   }
