@@ -26,7 +26,7 @@ from tests.support.wire import CHUNKED, EXPECT, UPLOAD, Wire, authorization, chu
 
 COUNT, BATCH, CLIENTS = 5000, 50, 4
 SEQUENCES, BROKEN = 2000, 400
-AT_REST = (6, 1)  # threads: the loop, the sweeper and four workers; sockets: the listening one
+AT_REST = (7, 1)  # threads: the main one, the loop, the sweeper and four workers; sockets: the listening one
 PATIENCE = 0.5  # seconds without any answer after which no more is expected: what was cut off gets none
 
 LINES = [
