@@ -14,7 +14,7 @@ import { mountVisit } from './ui/visit-view.js';
 import { sendFile } from './upload.js';
 import { Visit } from './visit.js';
 import sentences from './words/visitor.js';
-import { learn } from './words.js';
+import { learn, translate } from './words.js';
 
 const limits = new Limits(rememberedName(), NOBODY);
 const visit = new Visit(location.hash.slice(1));
@@ -22,6 +22,7 @@ const network = new Network({ probe });
 const queue = new UploadQueue({ send, session: visit, network, limits });
 let timer = 0;
 
+translate();
 learn(sentences);
 showName(limits.instanceName);
 traffic.answered = () => network.note(200);

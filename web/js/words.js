@@ -19,8 +19,9 @@ const alternatives = new Intl.ListFormat(locale, { type: 'disjunction' });
 
 /** Take in the sentences of a part, `{ de, en }`, and write those that the HTML has waited for. */
 export function learn(sentences) {
-  Object.assign(words, sentences[languageOf(locale)] ?? sentences[languageOf(FALLBACK)]);
-  translate();
+  const learnt = sentences[languageOf(locale)] ?? sentences[languageOf(FALLBACK)];
+  Object.assign(words, learnt);
+  translate(learnt);
 }
 
 /** Return the sentence `key` with its `{placeholders}` filled; `count` chooses among its plural forms. */
@@ -45,17 +46,17 @@ export function phrase(key, nodes) {
 /** Return alternatives as people say them: "PDF, DOCX or TXT". */
 export const either = (names) => alternatives.format(names);
 
-/** Write the sentences that are known where the HTML names them: `data-say` a text, `data-say-label` a name. */
-export function translate() {
+/** Write the `known` sentences where the HTML names them: `data-say` a text, `data-say-label` a name. */
+export function translate(known = words) {
   document.documentElement.lang = locale;
   document.documentElement.dir = words.direction;
   const templates = [...document.querySelectorAll('template')].map(({ content }) => content);
   for (const root of [document, ...templates]) {
     for (const element of root.querySelectorAll('[data-say]')) {
-      if (element.dataset.say in words) element.textContent = say(element.dataset.say);
+      if (element.dataset.say in known) element.textContent = say(element.dataset.say);
     }
     for (const element of root.querySelectorAll('[data-say-label]')) {
-      if (element.dataset.sayLabel in words) element.ariaLabel = say(element.dataset.sayLabel);
+      if (element.dataset.sayLabel in known) element.ariaLabel = say(element.dataset.sayLabel);
     }
   }
 }
