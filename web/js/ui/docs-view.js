@@ -41,7 +41,7 @@ export function mountDocuments(store, { session, limits }) {
     const link = event.target.closest('.download');
     const document = store.documents.find(({ id }) => id === row?.dataset.id);
     if (link) download(event, link, document, tools);
-    if (event.target.closest('.delete') && !document.deleting) removeOne(document, row, tools);
+    if (event.target.closest('.delete') && !document.deleting) removeOne(document, tools);
   });
   show();
 }

@@ -5,20 +5,18 @@ import { failureText } from '../reasons.js';
 import { SignedOut } from '../session.js';
 import { locale, phrase, say } from '../words.js';
 import { announce } from './announcer.js';
-import { $, ask } from './dom.js';
+import { ask } from './dom.js';
 import { isolate } from './names.js';
 
 const NAMED = 3; // in the question
 const AT_ONCE = 3;
 
-/** Delete the document of a row, if that is really meant. */
-export async function removeOne(document, row, { store, limits }) {
+/** Delete a document, if that is really meant; its row hands the focus on when it goes. */
+export async function removeOne(document, { store, limits }) {
   const name = shown(document.filename);
   if (!(await isMeant([document]))) return;
-  const next = row.previousElementSibling?.querySelector('.delete') ?? $('documents-h');
   try {
     await store.remove(document);
-    if (row.matches(':focus-within')) next.focus();
     announce(say('deleted', { name }), { seen: true });
   } catch (error) {
     if (error instanceof SignedOut) return;

@@ -93,17 +93,9 @@ async function reload(store, limits) {
 
 /** Show the requests, newest first; the focus in a row that has gone goes on to the one before. */
 function arrange(list, heading, requests, signal) {
-  const wanted = new Set(requests.map(({ id }) => id));
-  for (const row of [...list.children]) {
-    if (!wanted.has(row.dataset.id)) drop(row, heading);
-  }
-  showRows(list, requests, { make: (request) => makeRequest(request, signal), patch: patchRequest });
-}
-
-function drop(row, heading) {
-  const next = row.previousElementSibling?.querySelector('.end') ?? heading;
-  if (row.matches(':focus-within')) next.focus();
-  row.remove();
+  const make = (request) => makeRequest(request, signal);
+  const heir = (_focused, above) => above.querySelector('.end');
+  showRows(list, requests, { make, patch: patchRequest, heir, rest: heading });
 }
 
 /** End a request, or take one that is over from the list, after asking. */
