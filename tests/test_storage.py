@@ -35,7 +35,7 @@ from uploadsvc import create_app
 from uploadsvc.errors import InsufficientStorage, StorageFailed
 from uploadsvc.extensions import db
 from uploadsvc.models import Document
-from uploadsvc.storage import LocalStorage, Staged, local, staging
+from uploadsvc.storage import LocalStorage, Staged, names, staging
 from uploadsvc.uploads import publication
 
 NOW_MS = 1_700_000_000_000
@@ -137,14 +137,14 @@ def test_a_link_with_the_final_name_is_neither_followed_nor_overwritten(
     tmp_path: Path, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """E5: publishing passes a taken name, be it a link or a file."""
-    monkeypatch.setattr(local, "unix_ms", lambda: NOW_MS)
+    monkeypatch.setattr(names, "unix_ms", lambda: NOW_MS)
     folder = LocalStorage(tmp_path / "uploads", 0)
     (folder.root / "7").mkdir()
     (folder.root / "7" / f"{NOW_MS}-a.pdf").symlink_to(outside / "secret.txt")
-    (folder.root / "7" / f"{NOW_MS + 1}-a.pdf").write_bytes(b"older")
-    assert folder.publish(staged(folder), 7, "a.pdf") == f"7/{NOW_MS + 2}-a.pdf"
+    (folder.root / "7" / f"{NOW_MS}01-a.pdf").write_bytes(b"older")
+    assert folder.publish(staged(folder), 7, "a.pdf") == f"7/{NOW_MS}02-a.pdf"
     assert (folder.root / "7" / f"{NOW_MS}-a.pdf").is_symlink() and untouched(outside)
-    assert (folder.root / "7" / f"{NOW_MS + 1}-a.pdf").read_bytes() == b"older"
+    assert (folder.root / "7" / f"{NOW_MS}01-a.pdf").read_bytes() == b"older"
 
 
 def test_a_link_with_the_staged_name_is_neither_followed_nor_overwritten(
@@ -632,7 +632,7 @@ def test_the_hash_does_not_depend_on_the_pieces(step: int, tmp_path: Path) -> No
 
 def test_five_equal_names_in_one_millisecond_give_five_files(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """H12: a clock that stands still makes no two names equal and overwrites nothing."""
-    monkeypatch.setattr(local, "unix_ms", lambda: NOW_MS)
+    monkeypatch.setattr(names, "unix_ms", lambda: NOW_MS)
     contents = [PDF + bytes([n]) for n in range(5)]
     found = stored(alice.send(multipart(*(part(content=content) for content in contents[:3]))))
     found += [stored(alice.upload(content=content))[0] for content in contents[3:]]
@@ -646,7 +646,7 @@ def test_a_clock_that_moves_back_keeps_names_unique_and_the_order_by_arrival(
     """H12: names come from the clock, the order from the database."""
     ids = []
     for step in range(5):
-        monkeypatch.setattr(local, "unix_ms", lambda step=step: NOW_MS - 1000 * step)
+        monkeypatch.setattr(names, "unix_ms", lambda step=step: NOW_MS - 1000 * step)
         past = datetime(2026, 1, 1) - timedelta(seconds=step)
         monkeypatch.setattr(publication, "now", lambda past=past: past)
         ids.append(stored(alice.upload())[0]["id"])

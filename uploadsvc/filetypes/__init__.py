@@ -46,10 +46,10 @@ def clean_name(name: str) -> str:
     return stem[:room].rstrip() + dot + extension if stem and room > 0 else name[:_NAME_CHARS].rstrip()
 
 
-def safe_name(name: str, max_bytes: int = 240) -> str:
+def safe_name(name: str, max_bytes: int = 239) -> str:
     """Return `name` for a filesystem: at most `max_bytes` of UTF-8 with the extension, if any, intact, never hidden.
 
-    240 leaves room for the `<unix ms>-` in front within the 255 bytes a filesystem allows.
+    239 leaves room for the 16 bytes in front of a stored name within the 255 that a filesystem allows.
     """
     stem, dot, extension = _RESERVED.sub("_", clean_name(name)).rpartition(".")
     if not dot:

@@ -18,7 +18,7 @@ from typing import IO
 
 from . import copies
 from .faults import disk_errors
-from .names import Announce, is_stored, parts, unix_ms
+from .names import Announce, is_stored, parts, stored_names
 from .places import Places
 from .staged import Staged, sync_directory
 from .staging import Staging, files_before
@@ -45,7 +45,7 @@ class LocalStorage(Staging):
     def publish(self, staged: Staged, user_id: int, safe_name: str, _announce: Announce | None = None) -> str:
         """Make `staged` durable as `<user_id>/<unix ms>-<safe_name>` and return that path, at once and so unannounced.
 
-        Never overwrites: a taken millisecond passes the next one. Raises InsufficientStorage or StorageFailed;
+        Never overwrites: a taken name is told apart by two more digits. Raises InsufficientStorage or StorageFailed;
         then no final name is left.
         """
         with disk_errors():
@@ -190,9 +190,8 @@ class LocalStorage(Staging):
 
 def _link(source: Path, folder: int, safe_name: str) -> str:
     """Give `source` its final name in `folder` and return it; link(2) fails where rename(2) would overwrite."""
-    for ms in range(start := unix_ms(), start + 10_000):
+    for name in stored_names(safe_name):
         with suppress(FileExistsError):
-            name = f"{ms}-{safe_name}"
             os.link(source, name, dst_dir_fd=folder, follow_symlinks=False)
             return name
-    raise FileExistsError(errno.EEXIST, "no free name within ten seconds")
+    raise FileExistsError(errno.EEXIST, "no free name")
