@@ -35,6 +35,7 @@ Row = dict[str, Any]  # by the names of the columns
 SENDER_CHARS = 200
 _PAGE = 500  # rows
 _HAS_KEY = text("idempotency_key IS NOT NULL")
+PENDING = text("status = 'pending'")  # written out: a plan for whatever a parameter may be cannot use their index
 _BY_CODE_POINT = Text().with_variant(Text(collation="C"), "postgresql")  # as SQLite compares anyway
 
 
@@ -42,7 +43,7 @@ class Document(db.Model):  # type: ignore[name-defined]
     """One stored file. `id` gives the order, `public_id` is what the API calls the document's id."""
 
     __tablename__ = "documents"
-    # Each order of the list has one. Partial, for most uploads have no key, and a page is written with every row.
+    # Each order of the list has one. Partial where few rows count, for a page is written with every row.
     __table_args__ = (
         Index(None, "user_id", "id"),
         Index(None, "user_id", "search_key", "id"),
@@ -56,6 +57,7 @@ class Document(db.Model):  # type: ignore[name-defined]
             sqlite_where=_HAS_KEY,
             postgresql_where=_HAS_KEY,
         ),
+        Index("ix_documents_pending", "created_at", sqlite_where=PENDING, postgresql_where=PENDING),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_id)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from ..errors import OutcomeUnknown, Unavailable
 from ..extensions import Prepared, connection, db, release_connection
 from .accounts import User
-from .documents import Document, Row
+from .documents import PENDING, Document, Row
 from .requests import FileRequest
 
 _PENDING = "pending"  # the status of a row whose bytes are on their way
@@ -56,7 +56,7 @@ def withdraw(announced: list[str]) -> bool:
 
 def forget_announced(before: datetime) -> None:
     """Delete what was announced before then and never confirmed, and commit."""
-    old = (Document.status == _PENDING, Document.created_at < before)
+    old = (PENDING, Document.created_at < before)
     if db.session.scalar(select(Document.id).where(*old).limit(1)):  # looking locks nobody out, to delete does
         db.session.execute(delete(Document).where(*old))
     db.session.commit()
