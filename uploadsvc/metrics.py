@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from .errors import Unauthorized
 from .extensions import connection
 from .guard import PROXIED, is_proxied
-from .models import KEPT, ApiToken, Document, Session, User, now
+from .models import ApiToken, Document, Session, User, now
 from .storage import Storage
 from .telemetry.metrics import CONTENT_TYPE, exposition
 from .throttle import Store
@@ -77,7 +77,7 @@ class Facts(Collector):
     def _ask(self) -> list[Metric]:
         try:
             return [
-                _gauge("documents", "Documents that are kept.", _scalar(select(func.count()).where(KEPT))),
+                _gauge("documents", "Documents that are kept.", _scalar(select(func.sum(User.document_count)))),
                 _gauge("storage_used_bytes", "Their bytes.", _scalar(select(func.sum(User.used_bytes)))),
                 _gauge("storage_free_bytes", "Room where they lie, as uploads see it.", self._storage.free_bytes()),
                 _active_users(),

@@ -6,7 +6,7 @@ Times are naive UTC: SQLite keeps no zone, and one convention on every engine be
 from . import lists, registration
 from .accounts import PARENT_GRACE, REFRESH_LIFE, SESSION_LIFE, Account, Session, User
 from .clock import now, rfc3339
-from .documents import KEPT, SENDER_CHARS, Document, Row
+from .documents import SENDER_CHARS, Document, Row
 from .lists import ORDERS, Order, Place
 from .requests import (
     DEFAULT_DAYS,
@@ -25,7 +25,6 @@ from .tokens import SCOPES, ApiToken
 __all__ = [
     "DEFAULT_DAYS",
     "DEFAULT_FILES",
-    "KEPT",
     "MAX_DAYS",
     "MAX_FILES",
     "NOTE_CHARS",
