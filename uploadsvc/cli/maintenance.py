@@ -72,6 +72,7 @@ def swept(older_than: float | None = None) -> Iterator[str]:
     def known(user_id: int) -> Iterator[str]:
         db.session.rollback()  # see what was committed since
         paths = select(Document.path).where(Document.user_id == user_id)
+        paths = paths.order_by(Document.id)  # as they lie in the table: any other order takes ten times as long
         try:
             for (path,) in db.session.connection().execute(paths, execution_options={"yield_per": 10_000}):
                 yield path
