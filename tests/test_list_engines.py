@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import flask_migrate
 import pytest
 from flask import Flask
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from tests.support.bodies import part
 from tests.support.lists import ROW, keep, listed, names, pages
 from tests.support.people import Person, add_user
+from tests.support.plans import plans
 from tests.support.stack import rows
 from tests.support.visitors import visitor_of
 from uploadsvc.extensions import db
@@ -19,23 +19,11 @@ from uploadsvc.extensions import db
 # --- engines --------------------------------------------------------------------------------------------------------
 
 
-def plans(app: Flask, person: Person, path: str, explain: str) -> list[str]:
+def plan_of(person: Person, path: str, explain: str = "EXPLAIN QUERY PLAN") -> str:
     """How the engine finds the documents that a request for `path` is answered with."""
-    asked: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if "documents.public_id" in statement:
-            asked.append((statement, parameters))
-
-    with app.app_context():
-        engine = db.engine
-        event.listen(engine, "before_cursor_execute", note)
-        assert person.get(path).status_code == 200
-        event.remove(engine, "before_cursor_execute", note)
-        with engine.connect() as connection:
-            [(statement, parameters)] = asked
-            found = connection.exec_driver_sql(f"{explain} {statement}", parameters).all()
-    return [str(row[-1]) for row in found]
+    asked = plans(person.app, lambda: person.get(path), explain)
+    [plan] = [plan for statement, plan in asked if "documents.public_id" in statement]
+    return plan
 
 
 ORDERS = [("newest", "id"), ("name", "search_key_id"), ("size", "size_id")]
@@ -52,16 +40,17 @@ def test_every_order_is_read_from_its_index(sort: str, index: str, alice: Person
     keep(alice, *[f"{n}.txt" for n in range(5)])
     following = listed(alice, sort=sort, limit=1)["next"]
     for query in ("", f"&before={following}"):
-        plan = plans(alice.app, alice, f"/api/documents?limit=2&sort={sort}{query}", "EXPLAIN QUERY PLAN")
-        assert f"SEARCH documents USING INDEX ix_documents_user_id_{index} (user_id=?" in plan[0]
-        assert ("AND" in plan[0]) == bool(query) and not [step for step in plan if "TEMP" in step]
+        plan = plan_of(alice, f"/api/documents?limit=2&sort={sort}{query}")
+        first, _, _ = plan.partition("\n")
+        assert f"SEARCH documents USING INDEX ix_documents_user_id_{index} (user_id=?" in first
+        assert ("AND" in first) == bool(query) and "TEMP" not in plan
 
 
 def test_everybodys_newest_are_read_in_their_order(alice: Person, carol: Person) -> None:
     """Issue 11, 3: the first page of a collector's list is not sorted out of everything."""
     keep(alice, *[f"{n}.txt" for n in range(5)])
-    plan = plans(carol.app, carol, "/api/documents?limit=2&all=1", "EXPLAIN QUERY PLAN")
-    assert "SCAN documents" in plan and not [step for step in plan if "TEMP" in step]
+    plan = plan_of(carol, "/api/documents?limit=2&all=1")
+    assert "SCAN documents" in plan.splitlines() and "TEMP" not in plan
 
 
 @pytest.mark.parametrize(("sort", "index"), ORDERS)
@@ -81,7 +70,7 @@ def test_postgresql_reads_every_order_from_its_index(
     alice = Person(app, people[0]).login()
     following = listed(alice, sort=sort, limit=1)["next"]
     for query in ("", f"&before={following}"):
-        plan = "\n".join(plans(app, alice, f"/api/documents?limit=2&sort={sort}{query}", "EXPLAIN"))
+        plan = plan_of(alice, f"/api/documents?limit=2&sort={sort}{query}", "EXPLAIN")
         known = (
             f"ix_documents_user_id_{index}" if sort != "newest" else f"(?:ix_documents_user_id_{index}|pk_documents)"
         )

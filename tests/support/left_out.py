@@ -29,6 +29,7 @@ LEFT_OUT = {
     "test_archive_s3.py": "the bucket's own, which it has in the first run",
     "test_s3_trouble.py": "the bucket's own, which it has in the first run",
     "test_list_engines.py": "has both kinds of database itself",
+    "test_growth.py": "has both kinds of database itself",
     "test_database_copy.py": "has both kinds of database itself",
     "test_throttle_shared.py": "Redis's own, which it has in the first run",
     "test_deploy.py": "samples, not HTTP",
