@@ -7,7 +7,7 @@ LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-fi
 TESTERS := -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes
 
-.PHONY: run dev venv test check bench bench-scaled lock clean
+.PHONY: run dev venv test check bench bench-scaled bench-growth lock clean
 
 run: $(VENV)/.run
 	$(BIN)/flask --app wsgi serve
@@ -27,6 +27,9 @@ bench: $(VENV)/.run
 
 bench-scaled: $(VENV)/.test
 	$(BIN)/python bench/scaled.py
+
+bench-growth: $(VENV)/.run
+	$(BIN)/python bench/growth.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
