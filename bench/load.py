@@ -54,7 +54,7 @@ def _said(out):
 def uploads(server, size, connections, seconds):
     """Load a server with files of `size` bytes; return what wrk says, `cpu_ms` an upload, and how many were `lost`:
     answered well, but not whole on disk."""
-    before = server.rest()
+    before = server.cpu()
     run = wrk(server, body(size, server.field), connections, seconds)
     run["cpu_ms"] = (server.rest() - before) * 1000 / max(run["taken"], 1)
     run["lost"] = max(0, run["taken"] - server.clear(size))

@@ -15,6 +15,9 @@ PASSWORD = "a-fine-passphrase"
 BASIC = "Basic " + base64.b64encode(f"bench:{PASSWORD}".encode()).decode()
 
 
+_failed: dict[str, "Left"] = {}  # what could not be installed is not tried again in the same run
+
+
 class Left(Exception):
     """Why a peer is left out of a run, in one line."""
 
@@ -32,9 +35,9 @@ class Peer(NamedTuple):
 
 
 PEERS = {
-    "original": Peer("original's stack", "original", "{node} server.js {port} {folder} prisma.js", True),
-    "original-sqlite": Peer("the same, no ORM", "original", "{node} server.js {port} {folder} sqlite.js", True),
-    "flask": Peer("Flask, 10 minutes", "python", "{bin}/python flask_app.py {port} {folder}", False),
+    "original": Peer("the original", "original", "{node} server.js {port} {folder} prisma.js", True),
+    "original-sqlite": Peer("same, no ORM", "original", "{node} server.js {port} {folder} sqlite.js", True),
+    "flask": Peer("Flask, 10 min", "python", "{bin}/python flask_app.py {port} {folder}", False),
     "copyparty": Peer(
         "copyparty",
         "python",
@@ -47,7 +50,7 @@ PEERS = {
     ),
     "fastapi": Peer("FastAPI", "python", "{bin}/uvicorn --port {port} --workers {processes} fastapi_app:app", True),
     "fastify": Peer("Fastify", "node", "{node} fastify.js {port} {folder}", True),
-    "express": Peer("Express, multer", "node", "{node} express.js {port} {folder}", True),
+    "express": Peer("Express", "node", "{node} express.js {port} {folder}", True),
     "limit": Peer("socket to file", "", "{python} limit.py {port} {folder} {processes}", True),
 }
 
@@ -60,6 +63,8 @@ def installed(home):
     wanted = [file.read_bytes() for file in sorted(source.iterdir()) if file.suffix in (".json", ".txt", ".prisma")]
     copy = CACHE / home
     stamp = copy / ".installed"
+    if home in _failed:
+        raise _failed[home]
     digest = hashlib.sha256(b"".join(wanted)).hexdigest()
     if not stamp.exists() or stamp.read_text() != digest:
         shutil.rmtree(copy, ignore_errors=True)
@@ -83,7 +88,8 @@ def _install(copy):
         for step in steps:
             done = subprocess.run(step.split(), cwd=copy, stdout=out, stderr=out, check=False)
             if done.returncode:
-                raise Left(f"`{step}` failed, see {log.relative_to(HERE.parent)}")
+                _failed[copy.name] = Left(f"`{step}` failed, see {log.relative_to(HERE.parent)}")
+                raise _failed[copy.name]
 
 
 def command(name, port, folder, processes):

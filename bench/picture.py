@@ -11,13 +11,13 @@ from tables import number
 
 RESULTS = Path(__file__).with_name("results.json")
 ACCENT, ACCENT_DARK = "#2b5fae", "#93b7f7"  # of web/css/base.css
-WIDTH, MARGIN, NAMES, GAP = 640, 16, 142, 12
-ROW, BAR, NUMBER = 24, 14, 58  # heights of a row and of its bar; the width of the longest number beside a bar
+WIDTH, MARGIN, NAMES, GAP = 560, 12, 122, 8
+ROW, BAR, NUMBER = 24, 14, 52  # heights of a row and of its bar; the width of the longest number beside a bar
 PANEL = (WIDTH - 2 * MARGIN - NAMES - 2 * GAP) / 3
 STYLE = f"""
-  svg {{ --paper: #fff; --ink: #1f1e1b; --quiet: #5b574e; --bar: #b9b4a8; --ours: {ACCENT} }}
+  svg {{ --paper: #fff; --ink: #1f1e1b; --quiet: #5b574e; --bar: #958f81; --ours: {ACCENT} }}
   @media (prefers-color-scheme: dark) {{
-    svg {{ --paper: #1e1e1b; --ink: #eeece6; --quiet: #b3aea3; --bar: #6b675e; --ours: {ACCENT_DARK} }}
+    svg {{ --paper: #1e1e1b; --ink: #eeece6; --quiet: #b3aea3; --bar: #807b70; --ours: {ACCENT_DARK} }}
   }}
   text {{ font: 15px system-ui, sans-serif; fill: var(--ink); font-variant-numeric: tabular-nums }}
   .head {{ font-weight: 600 }}
@@ -88,7 +88,7 @@ def speeds(servers, size):
 
 def refusals(servers, case):
     found = {name: server["refusals"][case] for name, server in servers.items()}
-    return [Bar(name, said["ms"], said["status"] < 300) for name, said in found.items()]
+    return [Bar(name, said["ms"], 200 <= said["status"] < 300) for name, said in found.items()]
 
 
 def svg(results):
@@ -97,7 +97,7 @@ def svg(results):
     sizes = list(results["machine"]["connections"])
     rows = len(servers) * ROW
     first, second = 34, 34 + rows + 66
-    height = second + rows + 66
+    height = second + rows + 92
     description = "; ".join(
         f"{server['title']}: "
         + ", ".join(f"{number(run['uploads_s'])} uploads/s of {size}" for size, run in server["sizes"].items())
@@ -119,10 +119,11 @@ def svg(results):
             [
                 ("peak, MiB", [Bar(name, server["peak_mib"]) for name, server in servers.items()]),
                 ("no token, ms", refusals(servers, "stranger")),
-                ("a PNG as .pdf, ms", refusals(servers, "png")),
+                ("PNG as .pdf, ms", refusals(servers, "png")),
             ],
         ),
-        write(MARGIN, height - 16, "Hollow: it was not refused, but taken. Each panel has its own scale.", "quiet"),
+        write(MARGIN, height - 36, "Hollow: such an upload was taken, not refused.", "quiet"),
+        write(MARGIN, height - 14, "Each panel has a scale of its own; a cut bar goes beyond it.", "quiet"),
         "</svg>",
     ]
     return "\n".join(lines) + "\n"

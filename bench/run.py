@@ -61,7 +61,7 @@ def options():
     parser.add_argument("--against", default=",".join(PEERS), help="peers, with commas: %(default)s")
     parser.add_argument("--sizes", default=",".join(SIZES), help="%(default)s")
     parser.add_argument("--rounds", type=int, default=3, help="pairs with each peer at each size: %(default)s")
-    parser.add_argument("--seconds", type=int, default=2, help="of each run: %(default)s")
+    parser.add_argument("--seconds", type=int, default=1, help="of each run: %(default)s")
     parser.add_argument("--workers", type=int, default=1, help="processes, of ours and of each peer: %(default)s")
     parser.add_argument("--storage", choices=["memory", "disk"], default="memory", help="%(default)s")
     parser.add_argument("--connections", type=int, help="instead of 8 with 10 kB and 4 above")

@@ -5,8 +5,6 @@ BEGIN, END = "<!-- from results.json -->", "<!-- until here -->"
 
 def number(value):
     """Three figures of a number as people read it; thousands with a space."""
-    if value is None:
-        return "-"
     digits = max(0, 2 - len(str(int(value)))) if value >= 1 else 2
     return f"{value:,.{digits}f}".replace(",", " ")
 
@@ -64,8 +62,12 @@ def _ratios(results):
     for name, server in results["servers"].items():
         runs = [server["sizes"][size] for size in _sizes(results)]
         if name != "ours":
-            rows.append([server["title"], *(f"{number(run['ratio'])} ({number(run['cpu_ratio'])})" for run in runs)])
+            rows.append([server["title"], *(f"{_ratio(run['ratio'])} ({_ratio(run['cpu_ratio'])})" for run in runs)])
     return _table(["ours over it: uploads/s (CPU an upload)", *_sizes(results)], rows)
+
+
+def _ratio(value):
+    return "-" if value is None else f"{value:.2f}"
 
 
 def _refusals(results):
@@ -74,19 +76,28 @@ def _refusals(results):
         cells = []
         for case in ("stranger", "png"):
             found = server["refusals"][case]
-            verdict = f"taken ({found['status']})" if found["status"] < 300 else str(found["status"])
-            cells += [f"{number(found['ms'])} ms, {verdict}", f"{number(found['sent'] / 1e6)} MB"]
+            cells += [f"{number(found['ms'])} ms, {_verdict(found['status'])}", f"{number(found['sent'] / 1e6)} MB"]
         rows.append([server["title"], *cells])
     head = ["10 MB, until the answer", "without a token", "sent by then", "a PNG named .pdf", "sent by then"]
     return _table(head, rows)
 
 
+def _verdict(status):
+    if status == 0:
+        return "connection broken"
+    return f"taken ({status})" if status < 300 else str(status)
+
+
 def _ours(results):
-    waits = results["documents"]
-    rows = [[size, number(wait["p50_ms"]), number(wait["p99_ms"])] for size, wait in waits.items()]
+    runs = results["servers"]["ours"]["sizes"]
+    rows = [
+        [size, number(runs[size]["p99_ms"]), number(wait["p50_ms"]), number(wait["p99_ms"])]
+        for size, wait in results["documents"].items()
+    ]
+    head = ["ours under load", "p99 of an upload, ms", "`GET /api/documents` meanwhile: p50", "p99"]
     slow, fast = results["at_once"]["slow"], results["at_once"]["fast"]
     return (
-        _table(["`GET /api/documents` while uploads saturate it", "p50 ms", "p99 ms"], rows)
+        _table(head, rows)
         + f"\n\n{slow['count']} slow uploads open: {slow['over_idle_mib']} MiB over the {slow['idle_mib']} MiB of "
         f"an idle service; {fast['count']} of 10 MB at once: {fast['over_idle_mib']} MiB over {fast['idle_mib']}."
     )

@@ -27,9 +27,8 @@ def head_and_rest(wire):
     return head, rest
 
 
-def store(wire, rest, length, path):
+def store(wire, rest, length, path, room):
     """Write `rest` and what follows it on the wire until there are `length` bytes; say whether all of them came."""
-    room = memoryview(bytearray(PIECE))
     with path.open("wb", buffering=0) as out:
         left = length - out.write(rest)
         while left:
@@ -41,13 +40,14 @@ def store(wire, rest, length, path):
 
 
 def serve(wire, uploads):
+    room = memoryview(bytearray(PIECE))
     with wire:
         while True:
             head, rest = head_and_rest(wire)
             if not head:
                 return
             length = int(re.search(rb"(?i)content-length: *(\d+)", head)[1])
-            if not store(wire, rest, length, uploads / uuid.uuid4().hex):
+            if not store(wire, rest, length, uploads / uuid.uuid4().hex, room):
                 return
             wire.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
