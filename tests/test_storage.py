@@ -22,7 +22,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
@@ -34,6 +33,7 @@ from tests.support.traces import open_files, state
 from uploadsvc import create_app
 from uploadsvc.errors import InsufficientStorage, StorageFailed
 from uploadsvc.extensions import db
+from uploadsvc.extensions.plain import Plain
 from uploadsvc.models import Document
 from uploadsvc.storage import LocalStorage, Staged, names, staging
 from uploadsvc.uploads import publication
@@ -307,11 +307,11 @@ def test_a_failing_commit_leaves_nothing_and_the_next_upload_works(
 ) -> None:
     """H5: SQLite says SQLITE_FULL for ENOSPC and SQLITE_IOERR for EDQUOT and EIO; the published files go."""
 
-    def fail(_: Connection) -> None:
+    def fail(_: Plain) -> None:
         raise OperationalError("COMMIT", {}, sqlite3.OperationalError(message))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Connection, "commit", fail)
+        patch.setattr(Plain, "commit", fail)
         answer = alice.send(multipart(part(filename="a.pdf"), part(filename="b.pdf")))
     assert (answer.status_code, answer.get_json()["error"]) == expected
     assert nothing_stored(alice.app)
@@ -321,11 +321,11 @@ def test_a_failing_commit_leaves_nothing_and_the_next_upload_works(
 def test_only_the_databases_own_words_make_a_full_disk(alice: Person) -> None:
     """H5: a file's name is part of a failed statement's text and does not turn another fault into 507."""
 
-    def fail(_: Connection) -> None:
+    def fail(_: Plain) -> None:
         raise OperationalError("INSERT", {"filename": "disk is full.pdf"}, sqlite3.OperationalError("no such table"))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Connection, "commit", fail)
+        patch.setattr(Plain, "commit", fail)
         assert alice.upload("disk is full.pdf").status_code == 500
 
 

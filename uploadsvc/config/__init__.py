@@ -143,6 +143,7 @@ def flask_settings(config: Mapping[str, Any]) -> dict[str, Any]:
         "SQLALCHEMY_ENGINE_OPTIONS": {
             "pool_size": config["THREADS"],
             "max_overflow": config["THREADS"] + 4,
+            "pool_use_lifo": True,  # what the connection used last knows of SQLite's pages is still true
             "hide_parameters": True,
         },
         "JWT_SECRET_KEY": config["JWT_SECRET"],

@@ -8,11 +8,23 @@ from flask_migrate import Migrate
 from sqlalchemy import make_url
 
 from . import postgres, sqlite
-from .database import Prepared, connection, db, release_connection
+from .database import connection, db, release_connection
+from .plain import Prepared, plain
 from .strict_json import StrictJSON
 from .tokens import BoundedTokens
 
-__all__ = ["Prepared", "StrictJSON", "connection", "cors", "db", "init_app", "jwt", "migrate", "release_connection"]
+__all__ = [
+    "Prepared",
+    "StrictJSON",
+    "connection",
+    "cors",
+    "db",
+    "init_app",
+    "jwt",
+    "migrate",
+    "plain",
+    "release_connection",
+]
 
 migrate = Migrate(render_as_batch=True)
 jwt = BoundedTokens()
@@ -25,7 +37,7 @@ def init_app(app: Flask) -> None:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] |= postgres.options(make_url(app.config["SQLALCHEMY_DATABASE_URI"]))
     db.init_app(app)
     with app.app_context():
-        sqlite.guard(db.engine, app.config["THREADS"])
+        app.extensions["write_gate"] = sqlite.guard(db.engine, app.config["THREADS"])
         postgres.guard(db.engine)
     app.teardown_appcontext(release_connection)
     migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))

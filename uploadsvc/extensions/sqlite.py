@@ -14,6 +14,7 @@ from ..errors import Busy
 
 _SOON = 1.0  # seconds: once a writer has waited that long, the next one is told so at once
 _PATIENCE = 4.0  # seconds for one's turn; below busy_timeout, so that a turn is not begun just to be given up
+_WRITING = "writing"  # in the connection's record
 _WRITES = {"INSERT", "UPDATE", "DELETE"}  # what makes sqlite3 begin a transaction
 
 
@@ -47,10 +48,10 @@ class WriteGate:
         self._places.release()
 
 
-def guard(engine: Engine, threads: int) -> None:
-    """Make a new database's file private, and let each transaction that writes pass the gate until it is over."""
+def guard(engine: Engine, threads: int) -> WriteGate | None:
+    """Make a new database's file private, and let each transaction that writes pass the gate, which is returned."""
     if engine.dialect.name != "sqlite":
-        return
+        return None
     gate = WriteGate(threads)
 
     def create(_dialect: object, _record: object, arguments: list[str], _options: object) -> None:
@@ -58,19 +59,26 @@ def guard(engine: Engine, threads: int) -> None:
             os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
     def enter(connection: Any, _cursor: object, statement: str, *_: object) -> None:
-        if statement[:6].upper() in _WRITES and "writes" not in connection.connection.record_info:
-            gate.enter()
-            connection.connection.record_info["writes"] = True
+        if statement[:6].upper() in _WRITES:
+            take_turn(gate, connection.connection.record_info)
 
     def leave(connection: Any, record: Any) -> None:
         if connection is not None:
             connection.rollback()  # SQLAlchemy does not after a COMMIT that failed, and SQLite may still be in it
-        if record.record_info.pop("writes", False):
+        if record.record_info.pop(_WRITING, False):
             gate.leave()
 
     event.listen(engine, "do_connect", create)
     event.listen(engine, "before_cursor_execute", enter)
     event.listen(engine, "checkin", leave)  # after commit, rollback or a lost connection: the session gives it back
+    return gate
+
+
+def take_turn(gate: WriteGate, info: dict[Any, Any]) -> None:
+    """Pass the gate before a transaction's first write; `info` is that of the connection's record in the pool."""
+    if _WRITING not in info:
+        gate.enter()
+        info[_WRITING] = True
 
 
 @event.listens_for(Engine, "connect")

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from .. import audit, credentials
 from ..credentials import derive, digest, new_id
 from ..errors import BadRequest, QuotaExceeded, SessionEnded
-from ..extensions import Prepared, connection, db
+from ..extensions import Prepared, db
 from .clock import now
 
 REFRESH_LIFE = timedelta(days=7)  # from the last refresh
@@ -85,9 +85,9 @@ class User(db.Model):  # type: ignore[name-defined]
 
         `quota`, in bytes, holds for an account without one of its own; 0 is none.
         """
-        charged = _CHARGE.execute({"user_id": user_id, "files": files, "more": size, "quota": quota})
-        if not charged.rowcount:
-            account = Account(*connection().execute(_ACCOUNT, {"user_id": user_id}).one())
+        if not _CHARGE.run({"user_id": user_id, "files": files, "more": size, "quota": quota}):
+            row: Any = _ACCOUNT.row({"user_id": user_id})
+            account = Account(*row)
             raise QuotaExceeded(size, account.quota(quota), account.used_bytes)
 
     @staticmethod
@@ -179,7 +179,7 @@ class Session(db.Model):  # type: ignore[name-defined]
     @classmethod
     def alive(cls, sid: str, user_id: int) -> Account | None:
         """Return the account of the active user whose live session `sid` is, else None."""
-        row: Any = _ALIVE.execute({"sid": sid, "user_id": user_id, "now": now()}).first()
+        row = _ALIVE.row({"sid": sid, "user_id": user_id, "now": now()})
         return Account(*row) if row else None
 
     @classmethod
@@ -236,4 +236,4 @@ _CHARGE = Prepared(
         document_count=User.document_count + bindparam("files"),
     )
 )
-_ACCOUNT = select(*ACCOUNT_COLUMNS).where(User.id == bindparam("user_id"))
+_ACCOUNT = Prepared(select(*ACCOUNT_COLUMNS).where(User.id == bindparam("user_id")))

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from ..errors import OutcomeUnknown, Unavailable
-from ..extensions import Prepared, connection, db, release_connection
+from ..extensions import Prepared, db, plain, release_connection
 from .accounts import User
 from .documents import Document, Row
 from .requests import FileRequest
@@ -25,14 +25,14 @@ def store(rows: list[Row], quota: int) -> None:
     work costs three times as much.
     """
     with _committed():
-        _INSERT.execute(*rows)  # first, for a repeated key is that, whatever the quota says
+        _INSERT.run(*rows)  # first, for a repeated key is that, whatever the quota says
         _count(rows, quota)
 
 
 def announce(row: Row) -> None:
     """Insert a row that is not a document yet, unseen, uncharged and without its key, and commit."""
     with _committed():
-        _INSERT.execute(row | {"status": _PENDING, "idempotency_key": None, "uploaded_at": None})
+        _INSERT.run(row | {"status": _PENDING, "idempotency_key": None, "uploaded_at": None})
 
 
 def confirm(rows: list[Row], quota: int) -> None:
@@ -41,17 +41,15 @@ def confirm(rows: list[Row], quota: int) -> None:
     They are updated in their order, so that of equal uploads at once one waits for the other.
     """
     with _committed():
-        if _CONFIRM.execute(*rows).rowcount != len(rows):  # the sweep was faster
+        if _CONFIRM.run(*rows) != len(rows):  # the sweep was faster
             raise Unavailable("Storing the upload took too long. Nothing was kept; try again.")
         _count(rows, quota)
 
 
 def withdraw(announced: list[str]) -> bool:
     """Delete announced rows, by their public ids, and commit; tell whether none had become a document."""
-    table = Document.__table__
     with _committed():
-        pending = delete(table).where(table.c.public_id.in_(announced), table.c.status == _PENDING)
-        return connection().execute(pending).rowcount == len(announced)
+        return _WITHDRAW.run(*({"public_id": public_id} for public_id in announced)) == len(announced)
 
 
 def forget_announced(before: datetime) -> None:
@@ -72,7 +70,7 @@ def _count(rows: list[Row], quota: int) -> None:
 def _commit() -> None:
     """Commit; raise OutcomeUnknown when the connection broke meanwhile, for PostgreSQL may have had the COMMIT."""
     try:
-        connection().commit()
+        plain().commit()
     except DBAPIError as error:
         if error.connection_invalidated:
             raise OutcomeUnknown from error
@@ -91,9 +89,11 @@ def _committed() -> Iterator[None]:
 
 _COLUMNS = [column.name for column in Document.__table__.columns if column.name != "id"]
 _INSERT = Prepared(insert(Document.__table__).inline().values({name: bindparam(name) for name in _COLUMNS}))
+_ANNOUNCED = (Document.__table__.c.public_id == bindparam("public_id"), Document.__table__.c.status == _PENDING)
+_WITHDRAW = Prepared(delete(Document.__table__).where(*_ANNOUNCED))
 _CONFIRM = Prepared(
     update(Document.__table__)
-    .where(Document.__table__.c.public_id == bindparam("public_id"), Document.__table__.c.status == _PENDING)
+    .where(*_ANNOUNCED)
     .values(
         status="success",
         uploaded_at=bindparam("uploaded_at"),

@@ -141,9 +141,9 @@ class FileRequest(db.Model):  # type: ignore[name-defined]
 
         Whoever is refused finds the transaction rolled back.
         """
-        if _COUNT.execute({"request_id": request_id, "more": files, "now": now()}).rowcount:
+        if _COUNT.run({"request_id": request_id, "more": files, "now": now()}):
             return
-        connection().rollback()
+        release_connection()
         cls.end_late(id=request_id)
         left = connection().scalar(select(cls.max_files - cls.files_received).where(cls.id == request_id, _OPEN))
         check_places(left or 0, files)

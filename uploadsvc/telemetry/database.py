@@ -7,11 +7,13 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import Pool
 
+from ..extensions.plain import observers
 from .metrics import QUERY_SECONDS
 from .notes import into, note
 
 _OPERATIONS = {name: into(QUERY_SECONDS, name.lower()) for name in ("SELECT", "INSERT", "UPDATE", "DELETE")}
 _OTHER, _COMMIT = into(QUERY_SECONDS, "other"), into(QUERY_SECONDS, "commit")
+_PLAIN = _OPERATIONS | {"COMMIT": _COMMIT}
 _BEGAN = "commit_began"  # in the connection's record
 
 
@@ -36,3 +38,8 @@ def _commit_ends(_connection: Any, record: Any) -> None:
     began = record.record_info.pop(_BEGAN, None)
     if began is not None:
         note(_COMMIT, time.perf_counter() - began)
+
+
+@observers.append
+def _plain_ends(what: str, seconds: float) -> None:
+    note(_PLAIN[what], seconds)
