@@ -8,7 +8,9 @@ import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
-from run import CONTENT_TYPE, PASSWORD, Service, body
+from load import CONTENT_TYPE, body
+from peers import PASSWORD
+from servers import Service
 
 ME, COLLECTOR = "admin@localhost", "collector@localhost"
 UPLOAD = body(10 * 1024)
@@ -50,19 +52,19 @@ FINDABLE = "UPDATE documents SET search_key = search_key || public_id WHERE id =
 class Instance(Service):
     """A `serve` in `folder`, filled if it is new, and one connection to it that stays open."""
 
-    def __init__(self, folder, documents=0, users=1):
+    def __init__(self, folder, documents=0, users=1, **settings):
         is_new = not folder.exists()
-        super().__init__(folder)
+        super().__init__(folder, **settings)
         self.middle = ""
         if is_new:
             with closing(sqlite3.connect(folder / "app.db")) as database, database:
                 self.fill(database, documents, users)
         self.wire = http.client.HTTPConnection("127.0.0.1", self.port)
-        self.tokens = {ME: self.token}
+        self.bearers = {ME: self.authorization}
         if is_new:
             login = json.dumps({"email": COLLECTOR, "password": PASSWORD})
             answer = self.ask("POST", "/api/auth/login", login, {"Content-Type": "application/json"})
-            self.tokens[COLLECTOR] = json.loads(answer)["accessToken"]
+            self.bearers[COLLECTOR] = f"Bearer {json.loads(answer)['accessToken']}"
 
     def fill(self, database, documents, users):
         """Insert accounts with a session each, and documents, which need no bytes to be listed."""
@@ -89,7 +91,7 @@ class Instance(Service):
 
     def timed(self, path, content=None, email=ME, method=""):
         """Ask as somebody; return the milliseconds until the answer was whole, and its body."""
-        headers = {"Authorization": f"Bearer {self.tokens[email]}"} | (CONTENT_TYPE if content else {})
+        headers = {"Authorization": self.bearers[email]} | (CONTENT_TYPE if content else {})
         began = time.perf_counter()
         found = self.ask(method or ("POST" if content else "GET"), path.format(middle=self.middle), content, headers)
         return (time.perf_counter() - began) * 1000, found

@@ -100,7 +100,9 @@ def documents(folder, held):
 
 def connections(folder, held):
     """Ask with and without idle connections beside."""
-    instances = [Instance(folder / f"connections-{number}", 10_000) for number in (0, CONNECTIONS)]
+    instances = [
+        Instance(folder / f"connections-{number}", 10_000, ADDRESS_CONNECTIONS="1000") for number in (0, CONNECTIONS)
+    ]
     for instance in instances:
         held.callback(instance.stop)
     head("alone", f"{CONNECTIONS} idle connections")
