@@ -596,7 +596,7 @@ def aged(alice: Person, folder: Path) -> Iterator[Callable[[str], None]]:
     yield age
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005", "0006"])
 def test_a_backup_of_an_older_version_is_brought_up_to_date(
     revision: str, alice: Person, folder: Path, aged: Callable[[str], None], empty: Callable[[], Flask]
 ) -> None:

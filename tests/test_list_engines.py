@@ -46,8 +46,18 @@ def test_every_order_is_read_from_its_index(sort: str, index: str, alice: Person
         assert ("AND" in first) == bool(query) and "TEMP" not in plan
 
 
+@pytest.mark.parametrize(("sort", "index"), [("name", "search_key_id"), ("size", "size_id")])
+def test_everybodys_orders_are_read_from_their_indexes(sort: str, index: str, alice: Person, carol: Person) -> None:
+    """Issue 12, 3: a page of a collector's list, the first one and a later one, is not sorted out of everything."""
+    keep(alice, *[f"{n}.txt" for n in range(5)])
+    following = listed(carol, sort=sort, all=1, limit=1)["next"]
+    for query, step in (("", "SCAN"), (f"&before={following}", "SEARCH")):
+        plan = plan_of(carol, f"/api/documents?limit=2&all=1&sort={sort}{query}")
+        assert f"{step} documents USING INDEX ix_documents_{index}" in plan and "TEMP" not in plan
+
+
 def test_everybodys_newest_are_read_in_their_order(alice: Person, carol: Person) -> None:
-    """Issue 11, 3: the first page of a collector's list is not sorted out of everything."""
+    """Issue 11, 3: nor is that of the newest."""
     keep(alice, *[f"{n}.txt" for n in range(5)])
     plan = plan_of(carol, "/api/documents?limit=2&all=1")
     assert "SCAN documents" in plan.splitlines() and "TEMP" not in plan
