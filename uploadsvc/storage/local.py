@@ -103,7 +103,7 @@ class LocalStorage(Staging):
     def paths(self) -> Iterator[str]:
         """Yield every published file's path, those of leftovers too."""
         for folder in self._user_folders():
-            yield from (f"{folder.name}/{file.name}" for file in files_before(folder) if is_stored(file.name))
+            yield from (f"{folder.name}/{name}" for name in files_before(folder) if is_stored(name))
 
     def address(self, _path: str, _disposition: str, _content_type: str) -> str:
         """Return '': nobody but the service itself can send the file."""
@@ -161,12 +161,12 @@ class LocalStorage(Staging):
         limit = time.time() - older_than
         yield from self.sweep_staging(older_than)
         for folder in self._user_folders():
-            old = [file for file in files_before(folder, limit) if is_stored(file.name)]
-            rows = set(known(int(folder.name))) if old else set()
-            for file in old:
-                if (path := f"{folder.name}/{file.name}") not in rows:
-                    file.unlink(missing_ok=True)
-                    yield path
+            leftovers = {f"{folder.name}/{name}" for name in files_before(folder, limit) if is_stored(name)}
+            if leftovers:
+                leftovers.difference_update(known(int(folder.name)))  # which are never in memory all at once
+            for path in leftovers:
+                (self.root / path).unlink(missing_ok=True)
+                yield path
 
     def _user_folders(self) -> Iterator[Path]:
         for folder in self.root.iterdir():

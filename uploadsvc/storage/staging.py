@@ -52,17 +52,16 @@ class Staging:
 
     def sweep_staging(self, older_than: float) -> Iterator[str]:
         """Remove staged files untouched for `older_than` seconds; yield their paths."""
-        for file in [] if self.staging.is_symlink() else files_before(self.staging, time.time() - older_than):
-            file.unlink(missing_ok=True)
-            yield f"{self.staging.name}/{file.name}"
+        for name in [] if self.staging.is_symlink() else list(files_before(self.staging, time.time() - older_than)):
+            (self.staging / name).unlink(missing_ok=True)
+            yield f"{self.staging.name}/{name}"
 
 
-def files_before(folder: Path, limit: float = math.inf) -> list[Path]:
-    """List the plain files of `folder` that were last written before `limit` (unix seconds)."""
-    found = []
-    for file in folder.iterdir():
-        with suppress(FileNotFoundError):
-            status = file.lstat()
-            if stat.S_ISREG(status.st_mode) and status.st_mtime < limit:
-                found.append(file)
-    return found
+def files_before(folder: Path, limit: float = math.inf) -> Iterator[str]:
+    """Yield the names of the plain files of `folder` that were last written before `limit` (unix seconds)."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                status = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode) and status.st_mtime < limit:
+                    yield entry.name
