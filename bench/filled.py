@@ -65,6 +65,7 @@ class Instance(Service):
             login = json.dumps({"email": COLLECTOR, "password": PASSWORD})
             answer = self.ask("POST", "/api/auth/login", login, {"Content-Type": "application/json"})
             self.bearers[COLLECTOR] = f"Bearer {json.loads(answer)['accessToken']}"
+            self.wire.close()  # it is opened again when next asked on: until then others may be filled for minutes
 
     def fill(self, database, documents, users):
         """Insert accounts with a session each, and documents, which need no bytes to be listed."""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from filled import COLLECTOR, ME, Instance
 
-ROUNDS, SECONDS = 300, 10  # at most, for each row of a table
+ROUNDS, SECONDS = 300, 5  # at most, for each row of a table
 SIZES = {  # documents and the accounts that have them, in equal shares
     "10 documents": (10, 1),
     "10 000": (10_000, 1),

@@ -12,7 +12,7 @@ from tables import number
 RESULTS = Path(__file__).with_name("results.json")
 ACCENT, ACCENT_DARK = "#2b5fae", "#93b7f7"  # of web/css/base.css
 WIDTH, MARGIN, NAMES, GAP = 560, 12, 122, 8
-ROW, BAR, NUMBER = 24, 14, 52  # heights of a row and of its bar; the width of the longest number beside a bar
+ROW, BAR, NUMBER = 24, 14, 60  # heights of a row and of its bar; the width of the longest number beside a bar
 PANEL = (WIDTH - 2 * MARGIN - NAMES - 2 * GAP) / 3
 STYLE = f"""
   svg {{ --paper: #fff; --ink: #1f1e1b; --quiet: #5b574e; --bar: #958f81; --ours: {ACCENT} }}

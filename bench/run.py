@@ -207,7 +207,7 @@ def main():
     results = {"machine": machine(chosen, where), "servers": servers, "documents": waiting, "at_once": at_once}
     progress.end()
     print(tables.text(results))
-    if chosen.whole:
+    if chosen.whole and where:
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         picture.draw(RESULTS)
         tables.fill(HERE / "README.md", results)

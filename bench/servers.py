@@ -41,6 +41,13 @@ class Server:
             self.process = subprocess.Popen(
                 command, cwd=self.cwd, env=self.environ, stdout=log, stderr=log, start_new_session=True
             )
+        try:
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait(self):
         for _ in range(300):
             if self.process.poll() is not None:
                 break
@@ -48,7 +55,6 @@ class Server:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.1)
-        self.stop()
         last = (self.folder / "log").read_text(errors="replace").strip().splitlines()[-1:]
         raise peers.Left(f"it did not start: {''.join(last)}")
 

@@ -36,7 +36,7 @@ def _machine(results):
     backed = {"memory": "memory-backed storage", "disk": "the ordinary filesystem"}[machine["storage"]]
     return (
         f"{machine['date']}, {machine['processors']} processors, CPython {machine['python']}, "
-        f"Node {machine['node'] or 'absent'}, {backed}; processes of each: {machine['workers']}; connections: "
+        f"Node {machine['node'] or 'absent'}, {backed};\nprocesses of each: {machine['workers']}; connections: "
         f"{connections}; medians of {machine['rounds']} pairs of {machine['seconds']} s."
     )
 

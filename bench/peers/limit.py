@@ -4,15 +4,17 @@ It leaves out HTTP (it only finds the body's length), the parts (the body is the
 usage: python limit.py PORT FOLDER PROCESSES
 """
 
+import itertools
 import os
 import re
 import socket
 import sys
 import threading
-import uuid
 from pathlib import Path
 
 PIECE = 1 << 20
+LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
+serial = itertools.count()
 
 
 def head_and_rest(wire):
@@ -46,8 +48,8 @@ def serve(wire, uploads):
             head, rest = head_and_rest(wire)
             if not head:
                 return
-            length = int(re.search(rb"(?i)content-length: *(\d+)", head)[1])
-            if not store(wire, rest, length, uploads / uuid.uuid4().hex, room):
+            length = int(LENGTH.search(head)[1])
+            if not store(wire, rest, length, uploads / f"{os.getpid()}-{next(serial)}", room):
                 return
             wire.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 

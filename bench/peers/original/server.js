@@ -1,6 +1,6 @@
 // The stack that the original's architecture names, with one route: Hapi, Busboy, jsonwebtoken, and Prisma on SQLite.
-// It checks the token and the declared type, counts the bytes, streams to a file and keeps a row. It leaves out what the
-// document leaves out (content, hash, fsync, all or nothing), and of the document everything but the upload.
+// It checks the token and the declared type, counts the bytes, streams to a file and keeps a row. It leaves out what
+// the document leaves out (content, hash, fsync, all or nothing), and of the document everything but the upload.
 // usage: node server.js PORT FOLDER prisma.js   (or sqlite.js: the same rows without Prisma)
 import fs from 'node:fs';
 import path from 'node:path';

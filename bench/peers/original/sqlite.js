@@ -1,4 +1,5 @@
-// Keep a document's row with one prepared statement, in a write-ahead log that is not synced: what Prisma costs is the rest.
+// Keep a document's row with one prepared statement, in a write-ahead log that is not synced: what Prisma costs is the
+// difference.
 import fs from 'node:fs';
 import Database from 'better-sqlite3';
 
