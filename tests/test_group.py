@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -92,7 +93,13 @@ def test_of_a_group_every_step_is_on_the_disk_before_the_next(alice: Person, mon
     record(os, "fsync", lambda descriptor: "names" if os.fstat(descriptor).st_ino == folder else "bytes")
     record(os, "link", lambda *_: "link")
     record(Plain, "commit", lambda _: "commit")
-    answers = at_once(*[lambda: (alice.upload(), steps.append("answer"))[0]] * 3)
+
+    def upload(name: str) -> TestResponse:
+        answer = alice.upload(name)
+        steps.append("answer")
+        return answer
+
+    answers = at_once(*(partial(upload, f"{number}.pdf") for number in range(3)))
     assert [answer.status_code for answer in answers] == [200] * 3
     assert steps == ["bytes", "link"] * 3 + ["names", "commit"] + ["answer"] * 3
 
