@@ -41,7 +41,7 @@ lock: $(VENV)/.dev
 	$(BIN)/uv pip compile setup.cfg $(LOCK) --all-extras -c requirements-test.lock -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) bench/.cache *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find uploadsvc tests migrations bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(VENV)/bin/python:

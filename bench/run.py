@@ -1,220 +1,217 @@
-"""What the service can do on this machine: `make bench`. Needs wrk (Debian: apt-get install wrk) and Linux's /proc.
+"""The service beside its peers on this machine: `make bench`. Needs Linux and wrk, and for some peers node with npm.
 
-Everything lies in memory-backed storage where there is some, so that disks do not blur the figures. Only ratios
-within one run mean anything; bench/README.md holds a run and how it was taken.
+Each run of a peer stands beside a run of ours, and what is told is the median of these pairs' ratios: other figures
+mean nothing on another machine. What peers need is installed into bench/.cache at first use; a peer that cannot be
+installed is left out. A run of everything, as it comes, is kept: bench/results.json, the picture drawn from it, and
+the tables in bench/README.md. Any other run is only printed.
 """
 
-import http.client
+import argparse
+import datetime
 import json
 import os
-import re
+import platform
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack
 from pathlib import Path
+from statistics import median
 
-ROOT = Path(__file__).resolve().parent.parent
-BOUNDARY = "----WebKitFormBoundary7MA4YWxkTrZu0gW"
-SIZES = {"10 kB": (10 * 1024, 8), "1 MB": (1024 * 1024, 4), "10 MB": (10 * 1024 * 1024 - 1024, 4)}
-SECONDS = 5
-PASSWORD = "a-fine-passphrase"
-CONTENT_TYPE = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+import picture
+import probes
+import tables
+from load import SIZES, uploads
+from peers import HERE, PEERS, Left
+from servers import PeerServer, Service
 
-
-def body(size):
-    """One PDF of `size` bytes as a browser would send it."""
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="report.pdf"\r\n'
-    content = b"%PDF-1.7\n" + os.urandom(size - 9)
-    return f"{head}Content-Type: application/pdf\r\n\r\n".encode() + content + f"\r\n--{BOUNDARY}--\r\n".encode()
+RESULTS = HERE / "results.json"
+MEMORY = Path("/dev/shm")
+ROOM = 4 << 30  # bytes: what the fastest peer stores in one run, with some to spare
 
 
-class Service:
-    """A real `serve` in a folder of its own."""
+class Progress:
+    """One line on a terminal that tells what runs; nothing elsewhere."""
 
-    def __init__(self, folder, workers=1, **settings):
-        self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        environ = {
-            "PORT": str(self.port),
-            "INSTANCE_PATH": str(folder),
-            "WORKERS": str(workers),
-            "ADMIN_PASSWORD": PASSWORD,
-            "BCRYPT_ROUNDS": "4",
-            "USER_UPLOADS": "1000",
-            "ADDRESS_CONNECTIONS": "1000",
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "flask", "--app", "wsgi", "serve"],
-            cwd=ROOT,
-            env=os.environ | environ | settings,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._wait()
-        login = json.dumps({"email": "admin@localhost", "password": PASSWORD})
-        answer = self.request("POST", "/api/auth/login", login, {"Content-Type": "application/json"})
-        self.token = json.loads(answer)["accessToken"]
+    def __init__(self, steps):
+        self._steps, self._done = steps, 0
 
-    def _wait(self):
-        for _ in range(300):
-            try:
-                return self.request("GET", "/healthz")
-            except OSError:
-                time.sleep(0.1)
-        raise SystemExit("serve did not start")
+    def step(self, what):
+        self._done += 1
+        self._write(f"{self._done}/{self._steps} {what}")
 
-    def request(self, method, path, content=None, headers=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+    def tell(self, line):
+        """Say a line that stays."""
+        self._write("")
+        print(line, file=sys.stderr, flush=True)
+
+    def end(self):
+        self._write("")
+
+    def _write(self, line):
+        if sys.stderr.isatty():
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r\033[K{line[:width]}", end="", file=sys.stderr, flush=True)
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--against", default=",".join(PEERS), help="peers, with commas: %(default)s")
+    parser.add_argument("--sizes", default=",".join(SIZES), help="%(default)s")
+    parser.add_argument("--rounds", type=int, default=3, help="pairs with each peer at each size: %(default)s")
+    parser.add_argument("--seconds", type=int, default=1, help="of each run: %(default)s")
+    parser.add_argument("--workers", type=int, default=1, help="processes, of ours and of each peer: %(default)s")
+    parser.add_argument("--storage", choices=["memory", "disk"], default="memory", help="%(default)s")
+    parser.add_argument("--connections", type=int, help="instead of 8 with 10 kB and 4 above")
+    chosen = parser.parse_args()
+    chosen.against = [name for name in chosen.against.split(",") if name]
+    chosen.sizes = chosen.sizes.split(",")
+    unknown = ({*chosen.against} - {*PEERS}) | ({*chosen.sizes} - {*SIZES})
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    usual = (list(PEERS), list(SIZES), 1, "memory", None)
+    chosen.whole = usual == (chosen.against, chosen.sizes, chosen.workers, chosen.storage, chosen.connections)
+    return chosen
+
+
+def storage(chosen, progress):
+    """Return the folder to make everything in: None is the ordinary one for temporary files."""
+    if chosen.storage == "disk":
+        return None
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+        return MEMORY
+    progress.tell(f"{MEMORY} has not {ROOM >> 30} GiB to spare: everything lies on the ordinary filesystem")
+    return None
+
+
+def start(held, base, chosen, progress):
+    """Start ours and every peer that can be; return them by name."""
+    servers = {}
+    for name in ["ours", *chosen.against]:
+        progress.step(f"start {name}")
         try:
-            connection.request(method, path, content, headers or {})
-            return connection.getresponse().read()
+            if name == "ours":
+                servers[name] = Service(base / name, chosen.workers)
+            else:
+                servers[name] = PeerServer(name, base / name, chosen.workers)
+        except Left as why:
+            progress.tell(f"{name} is left out: {why}")
+        else:
+            held.callback(servers[name].stop)
+    if "ours" not in servers:
+        raise SystemExit(1)
+    return servers
+
+
+def pairs(servers, size, chosen, progress):
+    """Run ours and the peers in turns, each run of ours between two peers; return by name the pairs (ours, its)."""
+    length, connections = SIZES[size]
+    found = {name: [] for name in servers}
+
+    def run(name):
+        progress.step(f"{size}, {name}")
+        return uploads(servers[name], length, chosen.connections or connections, chosen.seconds)
+
+    names = [name for name in servers if name != "ours"]
+    for _ in range(chosen.rounds):
+        servers["ours"].ready()
+        for first in range(0, max(len(names), 1), 2):
+            before = {name: run(name) for name in names[first : first + 1]}
+            ours = run("ours")
+            after = {name: run(name) for name in names[first + 1 : first + 2]}
+            found["ours"].append((ours, ours))
+            for name, its in (before | after).items():
+                found[name].append((ours, its))
+    return found
+
+
+def summary(runs):
+    """The medians of a server's pairs: of its own figures, and of ours over it."""
+    said = {key: round(median(its[key] for _, its in runs), 2) for key in ("uploads_s", "cpu_ms", "p99_ms")}
+    said |= {key: sum(its[key] for _, its in runs) for key in ("refused", "broken", "lost")}
+    for key, name in (("uploads_s", "ratio"), ("cpu_ms", "cpu_ratio")):
+        ratios = sorted(ours[key] / its[key] for ours, its in runs if its[key])
+        said[name] = round(median(ratios), 3) if ratios else None
+        said[f"{name}_spread"] = [round(ratio, 3) for ratio in ratios[:: max(len(ratios) - 1, 1)]]
+    return said
+
+
+def side_by_side(where, chosen, progress):
+    """Return what is known of every server, and how long readers of ours wait while it is loaded."""
+    with ExitStack() as held:
+        base = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=where)))
+        servers = start(held, base, chosen, progress)
+        said = {name: {"title": server.title, "sizes": {}} for name, server in servers.items()}
+        for name, server in servers.items():
+            progress.step(f"refusals of {name}")
+            uploads(server, *SIZES["10 kB"], 1)  # what compiles itself while it runs shall have begun to
+            said[name]["refusals"] = probes.refusals(server)
+        for size in chosen.sizes:
+            for name, runs in pairs(servers, size, chosen, progress).items():
+                said[name]["sizes"][size] = summary(runs)
+        for name, server in servers.items():
+            said[name]["peak_mib"] = round(server.memory("VmHWM"))
+        waiting = {}
+        for size in chosen.sizes:
+            progress.step(f"{size}, reading the list meanwhile")
+            servers["ours"].ready()
+            waiting[size] = probes.documents(servers["ours"], size, chosen.rounds)
+    return said, waiting
+
+
+def crowds(base, chosen):
+    """Ask a fresh service, which lets one account and address have that many, what uploads at once hold in memory."""
+    limits = {"USER_UPLOADS": "1000", "ADDRESS_CONNECTIONS": "1000"}
+    found = {}
+    for name, probe in (("slow", probes.slow_uploads), ("fast", probes.many_uploads)):
+        service = Service(base / name, chosen.workers, **limits)
+        try:
+            found[name] = probe(service)
         finally:
-            connection.close()
-
-    def _statuses(self):
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                if os.getpgid(int(entry.name)) == self.process.pid:
-                    yield (entry / "status").read_text(), (entry / "stat").read_text()
-            except OSError:
-                continue
-
-    def memory(self, what="VmRSS"):
-        """Resident MiB of all processes: now, or at the peak with VmHWM."""
-        return sum(int(re.search(rf"{what}:\s+(\d+)", status)[1]) for status, _ in self._statuses()) / 1024
-
-    def cpu(self):
-        """CPU seconds of all processes so far."""
-        ticks = (stat.rsplit(")", 1)[1].split()[11:13] for _, stat in self._statuses())
-        return sum(int(user) + int(system) for user, system in ticks) / os.sysconf("SC_CLK_TCK")
-
-    def stop(self):
-        os.killpg(self.process.pid, signal.SIGTERM)
-        self.process.wait(60)
+            service.stop()
+    return found
 
 
-@contextmanager
-def service(**settings):
-    memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=memory if memory.is_dir() else None))
-    running = Service(folder, **settings)
-    try:
-        yield running
-    finally:
-        running.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+def machine(chosen, where):
+    node = ""
+    if shutil.which("node"):
+        node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "processors": os.cpu_count(),
+        "python": platform.python_version(),
+        "node": node.removeprefix("v"),
+        "storage": "memory" if where else "disk",
+        "workers": chosen.workers,
+        "rounds": chosen.rounds,
+        "seconds": chosen.seconds,
+        "connections": {size: chosen.connections or SIZES[size][1] for size in chosen.sizes},
+    }
 
 
-def wrk(running, content, connections, path="/api/upload", seconds=SECONDS):
-    """Run wrk; return (requests, requests a second, p99 in ms)."""
-    script = ["-s", str(ROOT / "bench/upload.lua")] if content else ["-H", f"Authorization: Bearer {running.token}"]
-    sample = running.folder / "body"
-    if content:
-        sample.write_bytes(content)
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *script]
-    environ = os.environ | {"BODY": str(sample), "BOUNDARY": BOUNDARY, "TOKEN": running.token}
-    url = f"{running.url}{path}"
-    out = subprocess.run([*command, url], env=environ, capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in out:
-        raise SystemExit(out)
-    p99, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", out).groups()
-    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])
-    return int(re.search(r"(\d+) requests in", out)[1]), rate, float(p99) * {"us": 1e-3, "ms": 1, "s": 1e3}[unit]
-
-
-def throughput():
-    print("| workers | size | uploads/s | p99 ms | peak MiB | CPU s per GB |\n|---|---|---|---|---|---|")
-    for workers in (1, 2):
-        for name, (size, connections) in SIZES.items():
-            with service(workers=workers) as running:
-                before = running.cpu()
-                count, rate, p99 = wrk(running, body(size), connections)
-                cost = (running.cpu() - before) / (count * size / 1e9)
-                peak = running.memory("VmHWM")
-                print(f"| {workers} | {name} | {rate:.0f} | {p99:.0f} | {peak:.0f} | {cost:.1f} |", flush=True)
-
-
-def first_refusal():
-    """Time until a stranger's and a liar's 10 MB upload is answered, beside a good one's."""
-    print("\n| upload of 10 MB | answered after ms | bytes sent by then |\n|---|---|---|")
-    good = body(SIZES["10 MB"][0])
-    with service() as running:
-        signed = {"Authorization": f"Bearer {running.token}"}
-        for name, content, headers in (
-            ("without a token", good, {}),
-            ("a PNG named .pdf", good.replace(b"%PDF-1.7\n", b"\x89PNG\r\n\x1a\n\0"), signed),
-            ("good", good, signed),
-        ):
-            print("| {} | {:.1f} | {} |".format(name, *answered(running.port, content, CONTENT_TYPE | headers)))
-
-
-def answered(port, content, headers):
-    """Send an upload until the first byte of its answer; return (milliseconds, body bytes sent)."""
-    lines = [f"{k}: {v}" for k, v in ({"Host": "x", "Content-Length": len(content)} | headers).items()]
-    with socket.create_connection(("127.0.0.1", port)) as wire:
-        started, sent = time.perf_counter(), 0
-        wire.sendall("\r\n".join(["POST /api/upload HTTP/1.1", *lines, "", ""]).encode())
-        wire.setblocking(False)
-        while True:
-            try:
-                wire.recv(65536)
-                return (time.perf_counter() - started) * 1000, sent
-            except BlockingIOError:
-                pass
-            with suppress(BlockingIOError):
-                sent += wire.send(content[sent : sent + 65536]) if sent < len(content) else 0
-
-
-def reading_under_load():
-    """p99 of the document list, alone and while 10 MB uploads saturate the service."""
-    print("\n| GET /api/documents | requests/s | p99 ms |\n|---|---|---|")
-    with service() as running:
-        for number in range(20):
-            running.request(
-                "POST", "/api/upload", body(1000 + number), CONTENT_TYPE | {"Authorization": f"Bearer {running.token}"}
-            )
-        print("| alone | {1:.0f} | {2:.0f} |".format(*wrk(running, None, 2, "/api/documents", 3)))
-        sample = running.folder / "load"
-        sample.write_bytes(body(SIZES["10 MB"][0]))
-        environ = os.environ | {"BODY": str(sample), "BOUNDARY": BOUNDARY, "TOKEN": running.token}
-        command = ["wrk", "-t1", "-c4", "-d6s", "-s", str(ROOT / "bench/upload.lua")]
-        url = f"http://127.0.0.1:{running.port}/api/upload"
-        load = subprocess.Popen([*command, url], env=environ, stdout=subprocess.DEVNULL)
-        time.sleep(1)
-        print("| under load | {1:.0f} | {2:.0f} |".format(*wrk(running, None, 2, "/api/documents", 3)))
-        load.wait()
-
-
-def slow_uploads(count=500):
-    """Memory with `count` uploads open that have each sent 100 kB."""
-    with service() as running:
-        before = running.memory()
-        head = {"Host": "x", "Content-Length": 1_000_000, "Authorization": f"Bearer {running.token}"} | CONTENT_TYPE
-        lines = "\r\n".join(["POST /api/upload HTTP/1.1", *(f"{k}: {v}" for k, v in head.items()), "", ""]).encode()
-        start = body(1_000_000)[:100_000]
-        wires = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(count)]
-        for wire in wires:
-            wire.sendall(lines + start)
-        time.sleep(2)
-        more = running.memory() - before
-        print(f"\n{count} slow uploads open: {more:.1f} MiB over the {before:.0f} MiB of an idle service")
-        for wire in wires:
-            wire.close()
+def main():
+    chosen = options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that what was started is stopped too
+    if not shutil.which("wrk"):
+        raise SystemExit("wrk is needed (Debian: apt-get install wrk)")
+    count = len(chosen.against)
+    turns = chosen.rounds * (count + max((count + 1) // 2, 1))
+    progress = Progress(2 * (count + 1) + len(chosen.sizes) * (turns + 1) + 1)
+    where = storage(chosen, progress)
+    servers, waiting = side_by_side(where, chosen, progress)
+    progress.step("many uploads at once")
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=where) as folder:
+        at_once = crowds(Path(folder), chosen)
+    results = {"machine": machine(chosen, where), "servers": servers, "documents": waiting, "at_once": at_once}
+    progress.end()
+    print(tables.text(results))
+    if chosen.whole and where:
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        picture.draw(RESULTS)
+        tables.fill(HERE / "README.md", results)
 
 
 if __name__ == "__main__":
-    if not shutil.which("wrk"):
-        raise SystemExit("wrk is needed (Debian: apt-get install wrk)")
-    throughput()
-    first_refusal()
-    reading_under_load()
-    slow_uploads()
+    main()

@@ -10,7 +10,8 @@ import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from run import ROOT, SIZES, Service, body, wrk
+from load import SIZES, body, wrk
+from servers import ROOT, Service
 
 sys.path.insert(0, str(ROOT))
 
@@ -21,6 +22,7 @@ from tests.support.s3 import Store
 from tests.support.valkey import valkey_server
 
 _BEHIND_NGINX = BEHIND | {"TRUSTED_HOSTS": ""}  # the load calls it localhost, the start of an instance 127.0.0.1
+SECONDS = 5
 SECRET = {"JWT_SECRET": "only-for-measuring-of-more-than-32-bytes"}
 
 
@@ -51,7 +53,8 @@ class Front:
     """nginx in front of instances, to be loaded like one of them."""
 
     def __init__(self, instances, port):
-        self.url, self.folder, self.token = f"https://localhost:{port}", instances[0].folder, instances[0].token
+        self.url, self.path = f"https://localhost:{port}", instances[0].path
+        self.folder, self.authorization = instances[0].folder, instances[0].authorization
 
 
 @contextmanager
@@ -81,9 +84,11 @@ def measure(what, number, settings, proxied):
             given = settings() | (_BEHIND_NGINX if proxied else {})
             running = held.enter_context(instances(folder, number, given))
             target = held.enter_context(behind_nginx(folder, running)) if proxied else running[0]
-            _, rate, p99 = wrk(target, body(size), connections)
+            run = wrk(target, body(size), connections, SECONDS)
+            if run["refused"]:
+                raise SystemExit(f"{what}, {name}: {run['refused']} uploads were refused")
             peak = sum(instance.memory("VmHWM") for instance in running)
-            print(f"| {what} | {name} | {rate:.0f} | {p99:.0f} | {peak:.0f} |", flush=True)
+            print(f"| {what} | {name} | {run['uploads_s']:.0f} | {run['p99_ms']:.0f} | {peak:.0f} |", flush=True)
 
 
 def main():
