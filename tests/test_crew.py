@@ -32,7 +32,7 @@ class Job:
     """A task that does what it is given."""
 
     def __init__(self, act: Callable[[], object], is_long: bool = False) -> None:
-        self.is_long, self._act = is_long, act
+        self.is_long, self.gathers, self._act = is_long, False, act
         self.ended, self.cancelled = threading.Event(), False
 
     def service(self) -> None:

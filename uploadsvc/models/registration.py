@@ -1,6 +1,6 @@
 """How an upload's rows become documents: all at once, or announced first and confirmed at the end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -10,23 +10,28 @@ from sqlalchemy.exc import DBAPIError
 from ..errors import OutcomeUnknown, Unavailable
 from ..extensions import Prepared, db, plain, release_connection
 from .accounts import User
+from .clock import now
 from .documents import PENDING, Document, Row
 from .requests import FileRequest
 
 _PENDING = "pending"  # the status of a row whose bytes are on their way
 
 
-def store(rows: list[Row], quota: int) -> None:
-    """Insert one upload's rows within the owner's quota and commit; raise QuotaExceeded, OutcomeUnknown.
+def store(uploads: list[list[Row]], quota: int) -> None:
+    """Insert the rows of uploads within their owners' quotas and commit, all or none.
 
-    An upload by a file request raises RequestOver or TooLarge when that takes no more, or not as many.
+    Raises QuotaExceeded, OutcomeUnknown and IntegrityError for a key that was used; for an upload by a file request
+    that takes no more, or not as many, RequestOver or TooLarge.
 
     `quota`, in bytes, is that of accounts without one of their own; 0 is none. It is plain SQL, for the unit of
     work costs three times as much.
     """
+    moment = now()
     with _committed():
-        _INSERT.run(*rows)  # first, for a repeated key is that, whatever the quota says
-        _count(rows, quota)
+        # First, for a repeated key is that, whatever the quota says.
+        _INSERT.run(*(row | {"uploaded_at": moment} for rows in uploads for row in rows))
+        for rows in _of_one_owner(uploads):
+            _count(rows, quota)
 
 
 def announce(row: Row) -> None:
@@ -36,12 +41,13 @@ def announce(row: Row) -> None:
 
 
 def confirm(rows: list[Row], quota: int) -> None:
-    """Let one upload's announced rows be documents, as `store` inserts them; raise as that, and Unavailable.
+    """Let one upload's announced rows be documents, as `store` inserts them; raise as that does, and Unavailable.
 
     They are updated in their order, so that of equal uploads at once one waits for the other.
     """
+    moment = now()
     with _committed():
-        if _CONFIRM.run(*rows) != len(rows):  # the sweep was faster
+        if _CONFIRM.run(*(row | {"uploaded_at": moment} for row in rows)) != len(rows):  # the sweep was faster
             raise Unavailable("Storing the upload took too long. Nothing was kept; try again.")
         _count(rows, quota)
 
@@ -60,8 +66,16 @@ def forget_announced(before: datetime) -> None:
     db.session.commit()
 
 
+def _of_one_owner(uploads: list[list[Row]]) -> Iterable[list[Row]]:
+    """Return the rows in parts that each one account, or one of its file requests, has to keep."""
+    parts: dict[tuple[int, int | None], list[Row]] = {}
+    for rows in uploads:
+        parts.setdefault((rows[0]["user_id"], rows[0]["request_id"]), []).extend(rows)
+    return parts.values()
+
+
 def _count(rows: list[Row], quota: int) -> None:
-    """Count an upload against what its account may keep and, if a visitor sent it, what his request may take."""
+    """Count rows against what its account may keep and, if a visitor sent it, what his request may take."""
     User.charge(rows[0]["user_id"], len(rows), sum(row["size"] for row in rows), quota)
     if rows[0]["request_id"] is not None:
         FileRequest.count(rows[0]["request_id"], len(rows))

@@ -42,6 +42,8 @@ class Server(TcpWSGIServer):
     def __init__(self, app: Flask, listener: socket.socket, supervisor: int | None = None) -> None:
         self.app = app
         self._supervisor = supervisor
+        # A scanner takes its time, and whoever waits for company would wait for it too.
+        self.stores_together = app.extensions["storage"].gathers and not app.extensions["scanner"]
         self.largest_upload = upload_limits(app.config).request_bytes
         self._stop_by: float | None = None
         self._waiting = False

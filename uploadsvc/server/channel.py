@@ -12,7 +12,7 @@ from waitress.channel import HTTPChannel
 
 from .. import telemetry
 from ..throttle import network_of
-from ..uploads import ROUTES, StreamedReception
+from ..uploads import ROUTES, StreamedReception, is_upload
 from .deadlines import Deadlines
 from .request import Request
 from .task import Task
@@ -123,6 +123,14 @@ class Channel(HTTPChannel):
     def is_long(self) -> bool:
         """Tell whether what comes next takes long enough to be worth another thread."""
         return any(request.body_bytes > LONG for request in (self.request, *self.requests) if request)
+
+    @property
+    def gathers(self) -> bool:
+        """Tell whether what comes next is an upload that may wait for others to be stored with it."""
+        request = self.request if self._in_burst else self.requests[0]
+        if request is None or self.is_long:
+            return False
+        return self.server.stores_together and is_upload(request.command, request.path)
 
     def service(self) -> None:
         """Read a burst, or answer the request; one whose client has gone is only logged."""

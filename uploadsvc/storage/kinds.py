@@ -18,6 +18,7 @@ class Storage(Protocol):
     """
 
     backend: str  # as the metrics call it
+    gathers: bool  # uploads that end together are stored together
 
     def is_slow(self) -> bool:
         """Tell whether to store a file takes longer than to change threads."""
@@ -35,9 +36,10 @@ class Storage(Protocol):
         """Open a new staged file."""
 
     def publish(self, staged: Staged, user_id: int, safe_name: str, announce: Announce, /) -> str:
-        """Make a staged file durable and return its path, which `announce` may have been told before a byte lay there.
+        """Store a staged file and return its path, which `announce` may have been told before a byte lay there.
 
-        What takes long, and may end between, is announced, so that somebody knows of it.
+        What takes long, and may end between, is announced, so that somebody knows of it. The bytes are durable, and the
+        name is after `sync`.
         """
 
     def open(self, path: str) -> IO[bytes]:
@@ -73,8 +75,8 @@ class Storage(Protocol):
     def put_back(self, file: IO[bytes], path: str, size: int, sha256: str) -> None:
         """Publish a copy of `file` under the `path` that it had; raise OSError when its bytes are not those."""
 
-    def sync(self) -> None:
-        """Return only when everything that was put back is durable."""
+    def sync(self, users: Iterable[int] | None = None) -> None:
+        """Return only when what was published or put back is durable: of these users, or of all."""
 
     def sweep(self, known: Callable[[int], Iterable[str]], older_than: float) -> Iterator[str]:
         """Remove leftovers untouched for `older_than` seconds, all but a user's `known` paths; yield theirs."""

@@ -23,7 +23,7 @@ from .places import Places
 from .staged import Staged, sync_directory
 from .staging import Staging, files_before
 
-_SLOW = 0.0003  # seconds
+_SLOW = 0.001  # seconds: several files in a row wait no longer than the crew's patience
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EEXIST, errno.ENOENT}
 
 
@@ -31,6 +31,7 @@ class LocalStorage(Staging):
     """Files under `root/<user id>/<unix ms>-<safe name>`; `root/.staging` holds what is not published yet."""
 
     backend = "local"
+    gathers = True
 
     def __init__(self, root: Path, min_free_bytes: int, places: int = 1) -> None:
         super().__init__(root, min_free_bytes)
@@ -43,10 +44,10 @@ class LocalStorage(Staging):
         return min(self._syncs) > _SLOW
 
     def publish(self, staged: Staged, user_id: int, safe_name: str, _announce: Announce | None = None) -> str:
-        """Make `staged` durable as `<user_id>/<unix ms>-<safe_name>` and return that path, at once and so unannounced.
+        """Give `staged` the name `<user_id>/<unix ms>-<safe_name>` and return it, at once and so unannounced.
 
-        Never overwrites: a taken name is told apart by two more digits. Raises InsufficientStorage or StorageFailed;
-        then no final name is left.
+        The bytes are durable then, and the name after `sync`. Never overwrites: a taken name is told apart by two more
+        digits. Raises InsufficientStorage or StorageFailed; then no final name is left.
         """
         with disk_errors():
             began = time.monotonic()
@@ -55,7 +56,6 @@ class LocalStorage(Staging):
             with self._folder(user_id, create=True) as folder:
                 name = _link(staged.path, folder, safe_name)
                 try:
-                    os.fsync(folder)
                     staged.discard()
                 except OSError:
                     os.unlink(name, dir_fd=folder)
@@ -146,10 +146,17 @@ class LocalStorage(Staging):
         """Tell whether that published file lies there with the bytes that it had: all of them are read."""
         return self.size(path) == size and copies.holds(partial(self.open, path), size, sha256)
 
-    def sync(self) -> None:
-        """Return only when the names of all published files are on the disk; raise StorageFailed."""
+    def sync(self, users: Iterable[int] | None = None) -> None:
+        """Return only when the names of published files are on the disk, of these users or of all; raise StorageFailed.
+
+        That the users' own folders are is known already.
+        """
         with disk_errors():
-            for folder in [*self._user_folders(), self.root]:
+            if users is None:
+                folders = [*self._user_folders(), self.root]
+            else:
+                folders = [self.root / str(user_id) for user_id in users]
+            for folder in folders:
                 sync_directory(folder)
 
     def sweep(self, known: Callable[[int], Iterable[str]], older_than: float) -> Iterator[str]:

@@ -35,6 +35,7 @@ class S3Storage(Staging):
     """Objects `<user id>/<unix ms>-<safe name>` of a bucket; `root/.staging` holds what is not published yet."""
 
     backend = "s3"
+    gathers = False  # the store takes its time for each
 
     def __init__(self, root: Path, min_free_bytes: int, bucket: BucketSettings) -> None:
         super().__init__(root, min_free_bytes)
@@ -139,7 +140,7 @@ class S3Storage(Staging):
         finally:
             staged.discard()
 
-    def sync(self) -> None:
+    def sync(self, _users: Iterable[int] | None = None) -> None:
         """Return: what the store has answered for is durable."""
 
     def sweep(self, known: Callable[[int], Iterable[str]], older_than: float) -> Iterator[str]:

@@ -47,8 +47,13 @@ class Staged:
             self._reservation.spend(len(chunk))
 
     def close(self) -> None:
-        """Let go of the descriptor: the last byte was written. Idempotent."""
+        """Let go of the descriptor: the last byte was written. Idempotent.
+
+        The disk is told to begin with them: of files that are synced one after the other all but the first wait less.
+        """
         with disk_errors():
+            if not self._file.closed:
+                os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
             self._file.close()
 
     def open(self) -> IO[bytes]:

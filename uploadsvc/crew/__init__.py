@@ -5,14 +5,23 @@ by one thread: handing it to another costs more than answering it, for two threa
 caches of two cores. Nobody waits for a slow answer: a task that is known to be long, and every task while the storage
 is slow, as a bucket always is, begins with passing the lead on; and when one takes longer than PATIENCE a thread that
 stands by takes the loop over.
+
+Uploads that have arrived together are stored together (group.py). While one group is being stored the next one gathers,
+so the slower the disk is, the larger they get.
 """
 
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
+
+from .group import Group, together
+
+__all__ = ["Crew", "Task", "together"]
 
 log = logging.getLogger("uploadsvc.server")
 
@@ -26,6 +35,7 @@ class Task(Protocol):
     """What waitress and the channels queue."""
 
     is_long: bool
+    gathers: bool  # it may wait for others of its kind, and nothing else that it does takes long
 
     def service(self) -> None:
         """Do it."""
@@ -56,6 +66,7 @@ class Crew:
         self._busy_since: float | None = None  # the leader's task
         self._aside = 0
         self._dismissed = threading.Event()
+        self._settling = threading.Lock()  # held by the one whose group is being stored
         self.failure: BaseException | None = None  # what the loop raised, if it did
         self._watch = threading.Lock()  # held by the one that watches the leader
         self._bell = threading.Event()
@@ -80,12 +91,13 @@ class Crew:
 
     def _work(self) -> None:
         """Stand by, lead, and stand by again, until the crew is dismissed."""
-        me = threading.current_thread()
+        me, group = threading.current_thread(), Group()
         try:
             while not self._dismissed.is_set():
                 self._stand_by(me)
                 while self._leader is me and not self._dismissed.is_set():
-                    self._lead(me)
+                    self._lead(me, group)
+                group.settle()  # who has lost the lead waits for no other group
         except BaseException as error:
             self.failure = error  # the process ends, and whoever watches it starts another
             self.dismiss()
@@ -124,17 +136,42 @@ class Crew:
             self._leader, self._busy_since = me, None
             return True
 
-    def _lead(self, me: threading.Thread) -> None:
+    def _lead(self, me: threading.Thread, group: Group) -> None:
         """Turn the loop once, and do what is queued then, as long as somebody could take the loop over."""
-        self._turn(0 if self.queue and self._standing_by else 1)
+        has_more = self.queue and self._standing_by
+        self._turn(0 if has_more else PATIENCE if group.is_waiting() else 1)
         for _ in range(len(self.queue)):
             if self._leader is not me or not self._standing_by:
-                return
-            self._do(self.queue.popleft(), me)
+                break
+            self._do(self.queue.popleft(), me, group)
+        self._settle(me, group)
 
-    def _do(self, task: Task, me: threading.Thread) -> None:
+    def _do(self, task: Task, me: threading.Thread, group: Group) -> None:
         """Do a task; pass the lead on first when it will take long, or wait for a slow storage."""
+        if task.gathers:
+            with self._busy(me):
+                group.run(partial(_attempt, task))
+            return
+        self._settle(me, group)  # who waits there need not wait for this too
         aside = self._storage_is_slow() or (task.is_long and self._aside < _ASIDE)
+        with self._busy(me, aside):
+            _attempt(task)
+
+    def _settle(self, me: threading.Thread, group: Group) -> None:
+        """Have a group stored, unless another one is being stored: then it grows until that has ended."""
+        aside = self._storage_is_slow()
+        if not group.is_waiting() or self._leader is not me or (aside and not self._standing_by):
+            return
+        if self._settling.acquire(blocking=False):
+            try:
+                with self._busy(me, aside):
+                    group.settle()
+            finally:
+                self._settling.release()
+
+    @contextmanager
+    def _busy(self, me: threading.Thread, aside: bool = False) -> Iterator[None]:
+        """Have the leader watched while it does something else than turn the loop, or the lead passed on before."""
         with self._lock:
             dozing = time.monotonic() - self._last_task > _DOZE
             self._busy_since = self._last_task = time.monotonic()
@@ -144,10 +181,16 @@ class Crew:
         if aside or dozing:
             self._bell.set()
         try:
-            task.service()
-        except BaseException:
-            log.exception("task_failed")
-        with self._lock:
-            self._aside -= aside
-            if self._leader is me:
-                self._busy_since = None
+            yield
+        finally:
+            with self._lock:
+                self._aside -= aside
+                if self._leader is me:
+                    self._busy_since = None
+
+
+def _attempt(task: Task) -> None:
+    try:
+        task.service()
+    except BaseException:
+        log.exception("task_failed")
