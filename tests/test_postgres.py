@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +23,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from flask import Flask
 from sqlalchemy import text
+from werkzeug.test import TestResponse
 
 from tests.support.bodies import CONTENT_TYPE, PDF, multipart, part
 from tests.support.clock import eventually
@@ -30,8 +32,10 @@ from tests.support.people import PASSWORD, Person, add_user
 from tests.support.postgres import Postgres
 from tests.support.sockets import Cutter
 from tests.support.traces import state
+from tests.test_group import at_once
 from uploadsvc import config, create_app
 from uploadsvc.extensions import db
+from uploadsvc.extensions.plain import Plain
 
 TELLTALE = "telltale"
 DEAD = f"postgresql://app:{TELLTALE}@127.0.0.1:1/nowhere"
@@ -350,6 +354,31 @@ def refresh_token(live: Live) -> str:
     connection.close()
     [token] = [cookie.partition(";")[0] for cookie in cookies if cookie.startswith("refresh_token=")]
     return token.partition("=")[2]
+
+
+def test_groups_that_meet_the_same_accounts_and_keys_wait_for_each_other_and_not_both(
+    alice: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 12: two processes store them in opposite orders; what would be a deadlock is 503 for a whole group."""
+    true = Plain.run
+
+    def run_slowly(self: Plain, sql: str, rows: list[Any]) -> int:
+        met = 0
+        for row in rows:
+            met += true(self, sql, [row])
+            time.sleep(0.05)
+        return met
+
+    def send(number: int) -> TestResponse:
+        return (alice, bob)[number % 2].upload(f"{number}.pdf", Idempotency_Key=f"key-{number}")
+
+    monkeypatch.setattr(Plain, "run", run_slowly)
+    numbers = range(4)
+    with ThreadPoolExecutor(2) as pool:
+        groups = [pool.submit(at_once, *(partial(send, n) for n in order)) for order in (numbers, reversed(numbers))]
+        answers = [answer for group in groups for answer in group.result()]
+    assert [answer.status_code for answer in answers] == [200] * 8
+    assert len({answer.get_json()["files"][0]["id"] for answer in answers}) == 4
 
 
 def test_a_refresh_has_one_child_over_two_instances(serve: Callable[..., Live]) -> None:

@@ -27,6 +27,8 @@ def store(uploads: list[list[Row]], quota: int) -> None:
     work costs three times as much.
     """
     moment = now()
+    # Whoever stores in another process meets the same keys and accounts in the same order, so that of two one waits.
+    uploads = sorted(uploads, key=lambda rows: rows[0]["idempotency_key"] or "")
     with _committed():
         # First, for a repeated key is that, whatever the quota says.
         _INSERT.run(*(row | {"uploaded_at": moment} for rows in uploads for row in rows))
@@ -67,11 +69,11 @@ def forget_announced(before: datetime) -> None:
 
 
 def _of_one_owner(uploads: list[list[Row]]) -> Iterable[list[Row]]:
-    """Return the rows in parts that each one account, or one of its file requests, has to keep."""
-    parts: dict[tuple[int, int | None], list[Row]] = {}
+    """Return the rows in parts that each one account, or one of its file requests, has to keep, in their order."""
+    parts: dict[tuple[int, int], list[Row]] = {}
     for rows in uploads:
-        parts.setdefault((rows[0]["user_id"], rows[0]["request_id"]), []).extend(rows)
-    return parts.values()
+        parts.setdefault((rows[0]["user_id"], rows[0]["request_id"] or 0), []).extend(rows)
+    return [rows for _, rows in sorted(parts.items())]
 
 
 def _count(rows: list[Row], quota: int) -> None:
