@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import compress
+from types import TracebackType
 
 from flask import current_app, g, request
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -39,6 +40,7 @@ class Publication:
         self._announced: list[str] = []  # public ids
         self._published: list[str] = []  # paths
         self._error: Exception | None = OutcomeUnknown()  # until that is known
+        self._trace: TracebackType | None = None  # the error's own: each who raises one of several's would lengthen it
         visitor = visitors.about(received.fields)
         about = {"idempotency_key": key, "upload_digest": digest, "created_at": now()} | visitor
         self.rows = [_row(file, part, visitor["sender"]) | about for part, file in enumerate(self._files)]
@@ -54,7 +56,7 @@ class Publication:
                 registration.confirm(self.rows, current_app.config["USER_QUOTA_BYTES"])
                 self._error = None
             if self._error:
-                raise self._error
+                raise self._error.with_traceback(self._trace)
         except BaseException as error:
             self._undo(error)
             raise
@@ -64,13 +66,14 @@ class Publication:
         try:
             self._publish()
         except Exception as error:
-            self._error = error
+            self.end(error)
             return False
         return True
 
     def end(self, error: Exception | None) -> None:
         """Note what became of an upload that was stored with others."""
         self._error = error
+        self._trace = error.__traceback__ if error else None
 
     def _publish(self) -> None:
         for file, row in zip(self._files, self.rows, strict=True):
