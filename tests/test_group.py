@@ -1,9 +1,12 @@
 """Group commit: what is uploaded at once is stored at once, and what is wrong with one upload harms no other."""
 
 import errno
+import io
 import os
+import select
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +14,12 @@ from flask import Flask
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
-from tests.support.bodies import PDF
+from tests.support.bodies import PDF, multipart, part
+from tests.support.clock import eventually
+from tests.support.engines import tuned
 from tests.support.people import Person, add_user
 from tests.support.traces import state
+from tests.support.wire import Wire, upload_head
 from uploadsvc.crew.group import Group, together
 from uploadsvc.extensions.plain import Plain
 from uploadsvc.models import User, registration
@@ -177,6 +183,21 @@ def test_a_commit_that_fails_leaves_nothing_of_the_group(alice: Person, monkeypa
     assert alice.upload().status_code == 200
 
 
+def test_what_is_wrong_for_all_is_logged_for_each_no_longer_than_for_one(
+    alice: Person, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 12: they share an error, and whoever raises it anew would add to its traceback."""
+
+    def fail(_: Plain) -> None:
+        raise OperationalError("COMMIT", {}, Exception("disk I/O error"))
+
+    monkeypatch.setattr(Plain, "commit", fail)
+    at_once(alice.upload)
+    alone = len(log.getvalue())
+    at_once(*[alice.upload] * NUMBER)
+    assert len(log.getvalue()) - alone < 1.2 * NUMBER * alone
+
+
 def test_when_the_one_that_stores_for_all_is_struck_the_others_are_told_that_nobody_knows(
     alice: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +221,25 @@ def test_when_the_one_that_stores_for_all_is_struck_the_others_are_told_that_nob
     assert (kept(alice.app)["rows"], kept(alice.app)["files"]) == (0, 1)
     alice.app.test_cli_runner().invoke(args=["sweep", "--older-than", "0"])
     assert kept(alice.app)["files"] == 0
+
+
+SLOWLY = """
+import os, time
+true = os.fsync
+os.fsync = lambda descriptor: (time.sleep(0.5), true(descriptor))
+"""
+
+
+def test_who_is_refused_waits_for_no_group(tmp_path: Path) -> None:
+    """T3, issue 12: what is known from the headers is answered while the disk has not even taken the first upload."""
+    body = multipart(part(content=PDF + bytes(300_000)))
+    with tuned(tmp_path, SLOWLY) as live, Wire(live) as waiting, Wire(live) as refused:
+        waiting.send(upload_head(len(body), f"Authorization: {live.login()['Authorization']}"), body)
+        assert eventually(lambda: any((live.instance / "uploads/.staging").iterdir()))
+        refused.send(upload_head(len(body)), body)
+        assert refused.answer().status == 401
+        assert not select.select([waiting.socket], [], [], 0)[0]
+        assert waiting.answer().status == 200
 
 
 def test_a_slow_disk_syncs_the_files_of_a_group_side_by_side(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,10 +124,11 @@ class Channel(HTTPChannel):
 
     @property
     def gathers(self) -> bool:
-        """Tell whether what comes next is an upload that may wait for others to be stored with it."""
+        """Tell whether what comes next is an upload that may wait for others to be stored with it: none is refused."""
         request = self.request if self._in_burst else self.requests[0]
-        together = request is not None and not self.is_long and self.server.stores_together
-        return together and is_upload(request.command, request.path)
+        if request is None or request.cut_short or self.is_long:
+            return False
+        return self.server.stores_together and is_upload(request.command, request.path)
 
     def service(self) -> None:
         """Read a burst, or answer the request."""
