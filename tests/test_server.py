@@ -632,6 +632,35 @@ def test_each_request_is_answered_once_however_threads_take_turns(tmp_path: Path
         assert [line for line in live.lines if line["level"] == "ERROR"] == []
 
 
+LEISURELY = """
+import time
+from waitress.channel import HTTPChannel
+from uploadsvc.server import Server
+
+true = HTTPChannel.service
+
+
+def service(channel):
+    time.sleep(0.1)
+    true(channel)
+    time.sleep(0.05)
+
+
+HTTPChannel.service = service
+Server.maintenance = lambda *_: None
+"""
+
+
+def test_a_connection_is_read_on_whichever_of_its_threads_ends_first(tmp_path: Path) -> None:
+    """Issue 12: its next request comes while the thread of the one before is at its end, and is longer at work.
+
+    Nothing looks after connections once a second here, which would only hide that one is forgotten.
+    """
+    with tuned(tmp_path, LEISURELY) as live, Wire(live, timeout=5) as wire:
+        for _ in range(5):
+            assert wire.send(head("GET /healthz HTTP/1.1")).answer().status == 200
+
+
 def test_uploads_side_by_side_keep_their_bytes(live: Live, alice: str) -> None:
     """Eight clients at once, each with pieces of another size, small and larger than what the loop takes at a time."""
 

@@ -121,7 +121,6 @@ class Server(TcpWSGIServer):
 
     def add_task(self, task: Channel) -> None:
         """Queue a connection for a thread, and ask it at every turn until that has ended: what it wants will change."""
-        task.in_service = True
         self._served.add(task)
         super().add_task(task)
 

@@ -37,7 +37,7 @@ class Channel(HTTPChannel):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._kept = b""
-        self._discarding = self._late = self._in_burst = self.in_service = False
+        self._discarding = self._late = self._in_burst = False
         self._discarded = 0
         self.sent = 0
         self._deadlines = Deadlines()
@@ -118,6 +118,11 @@ class Channel(HTTPChannel):
         return request is not None and request.reception is not None and not (self._discarding or self.will_close)
 
     @property
+    def in_service(self) -> bool:
+        """Tell whether a thread is at work for it, or will be: also for the next request, while one is at its end."""
+        return self.connected and (self._in_burst or bool(self.requests))
+
+    @property
     def is_long(self) -> bool:
         """Tell whether what comes next takes long enough to be worth another thread."""
         return any(request.body_bytes > LONG for request in (self.request, *self.requests) if request)
@@ -138,7 +143,6 @@ class Channel(HTTPChannel):
             else:
                 self._answer()
         finally:
-            self.in_service = False
             self.server.pull_trigger()
 
     def _answer(self) -> None:
