@@ -37,7 +37,7 @@ class Channel(HTTPChannel):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._kept = b""
-        self._discarding = self._late = self._in_burst = self.in_service = False
+        self._discarding = self._late = self._in_burst = False
         self._discarded = 0
         self.sent = 0
         self._deadlines = Deadlines()
@@ -137,8 +137,7 @@ class Channel(HTTPChannel):
             else:
                 self._answer()
         finally:
-            self.in_service = False
-            self.server.pull_trigger()
+            self.server.task_ended(self)
 
     def _answer(self) -> None:
         """Answer the request; one whose client has gone is only logged."""
