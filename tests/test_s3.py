@@ -183,7 +183,7 @@ def test_a_row_whose_bytes_are_on_their_way_is_seen_by_nobody(live: Live) -> Non
     [file] = uploaded(live, headers)
     with closing(sqlite3.connect(live.instance / "app.db")) as database, database:
         database.execute("UPDATE documents SET status = 'pending'")
-        database.execute("UPDATE users SET used_bytes = 0")
+        database.execute("UPDATE users SET used_bytes = 0, document_count = 0")
     assert json.loads(live.request("GET", "/api/documents", headers=headers)[2])["documents"] == []
     for path in ("", "/content"):
         assert live.request("GET", f"/api/documents/{file['id']}{path}", headers=headers)[0] == 404
