@@ -36,6 +36,7 @@ def on_its_own(_instance: Path) -> dict[str, str]:
 
 
 given_by_run = on_its_own  # conftest puts the engines of `--scaled` in its place
+forks = True  # conftest turns it off for tests that measure what a service costs
 
 
 @dataclass
@@ -199,7 +200,7 @@ def start_live(folder: Path, wait: bool = True, **environ: str) -> Live:
 
 def _started(environ: dict[str, str], sink: IO[bytes]) -> subprocess.Popen[bytes] | Nursling:
     arguments = ["--app", "wsgi", "serve"]
-    if fits(environ):
+    if forks and fits(environ):
         return bring_up(arguments, environ, sink)
     return subprocess.Popen(
         [sys.executable, "-m", "flask", *arguments], cwd=ROOT, env=environ, stdout=sink, stderr=sink
