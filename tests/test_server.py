@@ -62,10 +62,12 @@ HOOKS = [
     (server.BaseWSGIServer, "readable", "self"),
     (server.BaseWSGIServer, "handle_accept", "self"),
     (server.TcpWSGIServer, "set_socket_options", "self conn"),
-    (wasyncore, "loop", "timeout use_poll map count"),
+    (wasyncore, "readwrite", "obj flags"),
+    (wasyncore.dispatcher, "add_channel", "self map"),
     (wasyncore.dispatcher, "close", "self"),
     (wasyncore.dispatcher, "send", "self data do_close"),
     (channel.HTTPChannel, "__init__", "self server sock addr adj map"),
+    (channel.HTTPChannel, "del_channel", "self map"),
     (channel.HTTPChannel, "received", "self data"),
     (channel.HTTPChannel, "readable", "self"),
     (channel.HTTPChannel, "writable", "self"),
@@ -87,7 +89,6 @@ HOOKS = [
 ]
 
 ATTRIBUTES = [
-    (server.BaseWSGIServer, "asyncore", wasyncore),
     (server.BaseWSGIServer, "channel_class", channel.HTTPChannel),
     (server.Adjustments, "send_bytes", 1),
     (server.Adjustments, "outbuf_overflow", 1048576),

@@ -1,11 +1,16 @@
 """streaming-form-data, as the intake uses it: its core, for a part that arrives in pieces.
 
 The library is given a constant part header: its own e-mail parser would decode names that RFC 7578 §4.2 wants left
-alone, accept bare line feeds and parts without a header, and take its time. For that last reason its core is used
-without the class around it, which reads the Content-Type with the same parser. Nor does it get a delimiter in two
-pieces, or a byte after the closing boundary: both would lose data.
+alone, accept bare line feeds and parts without a header, and take a tenth of the time of an upload of 1 MB. So it gets
+what that would make of the constant instead, and its core is used without the class around it, which reads the
+Content-Type with the same parser. Nor does it get a delimiter in two pieces, or a byte after the closing boundary: both
+would lose data.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
+from streaming_form_data import _parser
 from streaming_form_data._parser import _Parser
 from streaming_form_data.targets import BaseTarget
 
@@ -50,6 +55,35 @@ class Splitting:
             raise Malformed("The upload is not valid multipart/form-data.") from error
         if fault:
             raise Malformed(f"The upload is not valid multipart/form-data (fault {fault}).")
+
+
+class _Message:
+    """What the e-mail parser would make of _HEADER, as far as the core asks it."""
+
+    params: Mapping[str, str] = {"name": "part"}
+
+    def __contains__(self, name: str) -> bool:
+        return name == "content-disposition"
+
+    def __getitem__(self, _name: str) -> "_Message":
+        return self
+
+    def get_content_disposition(self) -> str:
+        return "form-data"
+
+
+class _HeaderParser:
+    """Stands in the core's eyes for the e-mail parser, and is that for whatever else uses the library."""
+
+    def __init__(self, **options: Any) -> None:
+        self._options = options
+
+    def parsestr(self, header: str) -> Any:
+        return _MESSAGE if header == _HEADER_LINE else _EmailParser(**self._options).parsestr(header)
+
+
+_MESSAGE, _HEADER_LINE = _Message(), _HEADER.decode().lstrip().removesuffix("\r\n")
+_EmailParser, _parser.Parser = _parser.Parser, _HeaderParser
 
 
 class _Target(BaseTarget):

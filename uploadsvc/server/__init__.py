@@ -1,8 +1,9 @@
 """The server: waitress that streams uploads, refuses early, keeps deadlines and drains before it stops.
 
-It stands on waitress's own hooks, which tests/test_server.py names one by one: the dispatcher and the `channel_class`
-of `TcpWSGIServer`, `parser_class`, `task_class` and `error_task_class` of `HTTPChannel`, `BaseWSGIServer.maintenance`.
-httptools takes the place of its parser, and `Crew` that of its threads.
+It stands on waitress's own hooks, which tests/test_server.py names one by one: the dispatcher, the map and the
+`channel_class` of `TcpWSGIServer`, `parser_class`, `task_class` and `error_task_class` of `HTTPChannel`,
+`BaseWSGIServer.maintenance`. httptools takes the place of its parser, `Crew` that of its threads, `Watch` that of its
+loop.
 """
 
 import errno
@@ -12,6 +13,7 @@ import resource
 import signal
 import socket
 import time
+from collections import Counter
 from typing import Any
 
 from flask import Flask
@@ -23,6 +25,7 @@ from ..crew import Crew
 from ..throttle import network_of
 from ..uploads import upload_limits
 from .channel import Channel
+from .watch import Watch
 
 log = logging.getLogger("uploadsvc.server")
 
@@ -48,15 +51,18 @@ class Server(TcpWSGIServer):
         self._stop_by: float | None = None
         self._waiting = False
         self._accept_again = self._tell_again = 0.0
+        self._watch = Watch()
+        self._served: set[Channel] = set()  # a thread is at work for them, or will be
+        self._neighbours: Counter[str] = Counter()  # connections by their networks
         super().__init__(
             app,
+            map=self._watch,
             _sock=listener,
             bind_socket=False,
             dispatcher=Crew(self.turn, self.pull_trigger, app.extensions["storage"].is_slow),
             sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
             sockets=[listener],
             threads=app.config["THREADS"],
-            asyncore_use_poll=True,  # select() ends at descriptor 1023
             connection_limit=CONNECTIONS + _SPARE,
             backlog=1024,
             recv_bytes=65536,
@@ -96,6 +102,7 @@ class Server(TcpWSGIServer):
         for channel in list(self.active_channels.values()):
             channel.handle_close()
         self.trigger.close()
+        self._watch.close()
         if self.task_dispatcher.failure:
             raise self.task_dispatcher.failure
 
@@ -104,8 +111,19 @@ class Server(TcpWSGIServer):
         if self.draining and not self._drain():
             return  # a request that were read now would be begun while its connection is closed
         self._waiting = True
-        self.asyncore.loop(timeout=seconds, map=self._map, use_poll=True, count=1)
+        self._watch.stir(self._fileno)  # it looks at the clock, too
+        for channel in [*self._served]:
+            if not channel.in_service:
+                self._served.discard(channel)
+            self._watch.stir(channel._fileno)
+        self._watch.turn(seconds)
         self._waiting = False
+
+    def add_task(self, task: Channel) -> None:
+        """Queue a connection for a thread, and ask it at every turn until that has ended: what it wants will change."""
+        task.in_service = True
+        self._served.add(task)
+        super().add_task(task)
 
     def _drain(self) -> bool:
         """Accept nobody any more; tell whether it goes on: else the threads are dismissed, and no scan keeps one."""
@@ -143,17 +161,29 @@ class Server(TcpWSGIServer):
         else:
             connection.close()
 
+    def count(self, network: str, by: int) -> None:
+        """Count connections of a network."""
+        self._neighbours[network] += by
+        if not self._neighbours[network]:
+            del self._neighbours[network]
+
     def _has_room_for(self, address: str) -> bool:
         """Close an idle connection where the newcomer's network has its share, or where there are too many in all."""
-        channels = list(self.active_channels.values())
         if address != self.app.config["TRUSTED_PROXY"]:
             network = network_of(address)
-            neighbours = [channel for channel in channels if channel.network == network]
-            if len(neighbours) >= self.app.config["ADDRESS_CONNECTIONS"]:
-                return _close_longest_idle(neighbours)
-        if len(channels) >= CONNECTIONS:
-            _close_longest_idle(channels)
+            if self._neighbours[network] >= self.app.config["ADDRESS_CONNECTIONS"]:
+                return self._close_longest_idle(network)
+        if len(self.active_channels) >= CONNECTIONS:
+            self._close_longest_idle()
         return True
+
+    def _close_longest_idle(self, network: str = "") -> bool:
+        """Close one that waits for a request, of the network if one is given; tell whether there was any."""
+        channels = [channel for channel in self.active_channels.values() if network in ("", channel.network)]
+        idle = [channel for channel in channels if not channel.is_busy()]
+        if idle:
+            min(idle, key=lambda channel: channel.last_activity).handle_close()
+        return bool(idle)
 
     def _pause(self) -> None:
         """Accept nobody for a second; the log tells it once a minute."""
@@ -169,16 +199,9 @@ class Server(TcpWSGIServer):
             self.stop(signal.SIGTERM, None)
         for channel in list(self.active_channels.values()):
             channel.check_deadlines()
+        self._watch.stir_all()
         telemetry.metrics.looked_at_server(len(self.task_dispatcher.queue), len(self.active_channels))
         super().maintenance(now)
-
-
-def _close_longest_idle(channels: list[Channel]) -> bool:
-    """Close one of `channels` that is waiting for a request; tell whether there was any."""
-    idle = [channel for channel in channels if not channel.is_busy()]
-    if idle:
-        min(idle, key=lambda channel: channel.last_activity).handle_close()
-    return bool(idle)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -2,9 +2,7 @@
 
 import logging
 import socket
-import struct
 import time
-from contextlib import suppress
 from typing import Any
 
 from waitress.adjustments import Adjustments
@@ -39,12 +37,13 @@ class Channel(HTTPChannel):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._kept = b""
-        self._discarding = self._late = self._in_burst = False
+        self._discarding = self._late = self._in_burst = self.in_service = False
         self._discarded = 0
         self.sent = 0
         self._deadlines = Deadlines()
         super().__init__(*arguments, **options)
         self.network = network_of(self.addr[0])
+        self.server.count(self.network, 1)
 
     def parser_class(self, _adj: Adjustments) -> Request:
         """Return the reader of the next request."""
@@ -96,8 +95,7 @@ class Channel(HTTPChannel):
         finally:
             self._in_burst = False
         if self.requests:
-            self.service()
-        self.server.pull_trigger()
+            self._answer()
 
     def _receive(self, size: int) -> bool:
         """Read and take at most `size` bytes; tell whether there were as many."""
@@ -128,15 +126,22 @@ class Channel(HTTPChannel):
     def gathers(self) -> bool:
         """Tell whether what comes next is an upload that may wait for others to be stored with it."""
         request = self.request if self._in_burst else self.requests[0]
-        if request is None or self.is_long:
-            return False
-        return self.server.stores_together and is_upload(request.command, request.path)
+        together = request is not None and not self.is_long and self.server.stores_together
+        return together and is_upload(request.command, request.path)
 
     def service(self) -> None:
-        """Read a burst, or answer the request; one whose client has gone is only logged."""
-        if self._in_burst:
-            self._read_burst()
-            return
+        """Read a burst, or answer the request."""
+        try:
+            if self._in_burst:
+                self._read_burst()
+            else:
+                self._answer()
+        finally:
+            self.in_service = False
+            self.server.pull_trigger()
+
+    def _answer(self) -> None:
+        """Answer the request; one whose client has gone is only logged."""
         if not self.connected:
             self._give_up(self.requests[0])
         try:
@@ -205,6 +210,12 @@ class Channel(HTTPChannel):
             self._give_up(request)
         super().handle_close()
 
+    def del_channel(self, map: dict[int, Any] | None = None) -> None:
+        """Count it among its neighbours no longer."""
+        if self._fileno is not None:
+            self.server.count(self.network, -1)
+        super().del_channel(map)
+
     def handle_expt(self) -> None:
         """Close on TCP urgent data: HTTP knows none, and its mark would wake the loop for ever."""
         self.will_close = True
@@ -216,14 +227,10 @@ class Channel(HTTPChannel):
 
     def check_deadlines(self) -> None:
         """Have the connection closed when it is later than it may be."""
-        if self.will_close and time.time() - self.last_activity > 1:  # its client takes nothing: never writable
-            with suppress(OSError):  # to close it here would free a descriptor that the loop is about to ask
-                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                self.socket.shutdown(socket.SHUT_RDWR)
-            return
-        late = self._deadlines.are_past(self)
-        self._late = self._late or late
-        self.will_close = self.will_close or late
+        if self.will_close:
+            self._deadlines.hurry(self)
+        elif self._deadlines.are_past(self):
+            self._late = self.will_close = True
 
     def _give_up(self, request: Request) -> None:
         """Release the request and log it: 408 when it was too slow (RFC 9110 §15.5.9), else 499."""

@@ -43,6 +43,7 @@ class Reservation:
 
     def __init__(self, room: Room, size: int) -> None:
         room.promise(size)
+        self.size = size
         self._room, self._left = room, size
 
     def grow(self, size: int) -> None:

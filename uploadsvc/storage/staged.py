@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
@@ -9,20 +10,25 @@ from .faults import disk_errors
 from .room import Reservation
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_LARGE = 64 * 1024  # bytes of a piece that is worth handing to another thread
+_SHORT = 4 * 1024 * 1024  # bytes of an upload that the server's loop receives itself; a longer one has its own thread
 _AGAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Staged:
     """A file on its way: counts (`size`, bytes) and hashes what is written, and can vanish at any moment.
 
-    It is open from its beginning to `close` and then by name alone, so that files which wait for the others of
-    their upload hold no descriptors.
+    It is open from its beginning to `close` and then by name alone, so that files which wait for the others of their
+    upload hold no descriptors. Of a short upload another thread hashes a piece while the next one arrives; of longer
+    ones several arrive side by side anyway.
     """
 
     def __init__(self, path: Path, reservation: Reservation | None = None) -> None:
         self.path = path
         self.size = 0
         self._hash = hashlib.sha256()
+        self._is_short = reservation is not None and reservation.size <= _SHORT
+        self._hashing: Future[None] | None = None  # of the latest piece
         self._reservation = reservation
         self._left = True
         with disk_errors():
@@ -31,11 +37,16 @@ class Staged:
     @property
     def sha256(self) -> str:
         """Return the hex digest of everything written so far."""
+        self._finish_hashing()
         return self._hash.hexdigest()
 
     def write(self, chunk: bytes) -> None:
         """Append `chunk`; raise InsufficientStorage or StorageFailed."""
-        self._hash.update(chunk)
+        self._finish_hashing()
+        if self._is_short and len(chunk) >= _LARGE:
+            self._hashing = _HASHER.submit(self._hash.update, chunk)
+        else:
+            self._hash.update(chunk)
         self.size += len(chunk)
         if self._reservation:
             self._reservation.grow(len(chunk))
@@ -79,6 +90,14 @@ class Staged:
         if self._left:
             self._left = False
             self.path.unlink(missing_ok=True)
+
+    def _finish_hashing(self) -> None:
+        hashing, self._hashing = self._hashing, None
+        if hashing:
+            hashing.result()
+
+
+_HASHER = ThreadPoolExecutor(1, "hasher")  # its thread begins with the first piece
 
 
 def sync_directory(path: Path) -> None:

@@ -74,6 +74,7 @@ class Publication:
 
     def _publish(self) -> None:
         for file, row in zip(self._files, self.rows, strict=True):
+            row["sha256"] = file.staged.sha256  # not before: that of the last piece may be under way
             name, announce = safe_name(row["filename"]), partial(self._announce, row)
             row["path"] = self._storage.publish(file.staged, row["user_id"], name, announce)
             self._published.append(row["path"])
@@ -145,7 +146,6 @@ def _row(file: ReceivedFile[Staged, Candidate], part: int, sender: str | None) -
         "search_key": search_key(file.recogniser.filename, sender),
         "content_type": file.recogniser.mimetype,
         "size": file.staged.size,
-        "sha256": file.staged.sha256,
         "status": "success",
         "part": part,
         "fieldname": file.fieldname,
