@@ -3,13 +3,14 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
 from tests.support.clock import eventually
-from uploadsvc.crew import Crew
+from uploadsvc.crew import Crew, together
 
 pytestmark = pytest.mark.alone
 
@@ -31,8 +32,8 @@ class Loop:
 class Job:
     """A task that does what it is given."""
 
-    def __init__(self, act: Callable[[], object], is_long: bool = False) -> None:
-        self.is_long, self.gathers, self._act = is_long, False, act
+    def __init__(self, act: Callable[[], object], is_long: bool = False, gathers: bool = False) -> None:
+        self.is_long, self.gathers, self._act = is_long, gathers, act
         self.ended, self.cancelled = threading.Event(), False
 
     def service(self) -> None:
@@ -50,10 +51,12 @@ def nothing() -> None:
 
 
 @contextmanager
-def working(beside: int = 3, storage_is_slow: bool = False) -> Iterator[tuple[Crew, Loop]]:
-    """A crew at work: one thread to turn the loop, and so many beside it; all have ended afterwards."""
+def working(beside: int = 3, storage_is_slow: bool = False, queued: Sequence[Job] = ()) -> Iterator[tuple[Crew, Loop]]:
+    """A crew at work on what is queued: a thread to turn the loop, and so many beside it; all have ended afterwards."""
     loop = Loop()
     crew = Crew(loop.turn, loop.woken.set, lambda: storage_is_slow)
+    for job in queued:
+        crew.add_task(job)
     before = threading.active_count()
     crew.start(beside)
     try:
@@ -108,6 +111,44 @@ def test_while_the_storage_is_slow_every_task_is_done_beside_the_loop() -> None:
         together.wait(20)
         assert all(job.ended.wait(20) for job in jobs)
         assert loop.turns
+
+
+def test_what_gathers_is_stored_together_after_what_came_with_it() -> None:
+    """Issue 12: three that gather, and between them one that does not; it waits for none of them."""
+    order: list[object] = []
+
+    def store(number: int) -> None:
+        together(order.append, number)
+        order.append("answered")
+
+    jobs = [Job(partial(store, number), gathers=True) for number in range(3)]
+    other = Job(lambda: order.append("other"))
+    with working(queued=[jobs[0], other, *jobs[1:]]):
+        assert all(job.ended.wait(5) for job in (*jobs, other))
+    assert order == ["other", [0, 1, 2], "answered", "answered", "answered"]
+
+
+@pytest.mark.parametrize("storage_is_slow", [False, True])
+def test_while_a_group_is_being_stored_the_next_one_gathers(storage_is_slow: bool) -> None:
+    """Issue 12: what arrives during a slow sync shares the next one; the loop turns, and others are served."""
+    begun, release, stored = threading.Event(), threading.Event(), list[list[int]]()
+
+    def work(numbers: list[int]) -> None:
+        stored.append(numbers)
+        begun.set()
+        release.wait(5)
+
+    with working(storage_is_slow=storage_is_slow) as (crew, _):
+        jobs = [Job(partial(together, work, number), gathers=True) for number in range(5)]
+        crew.add_task(jobs[0])
+        assert begun.wait(5)
+        for job in jobs[1:]:
+            crew.add_task(job)
+            assert is_served(crew)
+        assert stored == [[0]]
+        release.set()
+        assert all(job.ended.wait(5) for job in jobs)
+    assert [len(numbers) for numbers in stored] == [1, 4]
 
 
 def test_the_last_thread_keeps_the_loop() -> None:

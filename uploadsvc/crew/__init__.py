@@ -6,8 +6,8 @@ caches of two cores. Nobody waits for a slow answer: a task that is known to be 
 is slow, as a bucket always is, begins with passing the lead on; and when one takes longer than PATIENCE a thread that
 stands by takes the loop over.
 
-Uploads that have arrived together are stored together (group.py). While one group is being stored the next one gathers,
-so the slower the disk is, the larger they get.
+Uploads that have arrived together are stored together (group.py), after everything else that has arrived with them. One
+thread at a time does so: what arrives meanwhile is its next group, so the slower the disk is, the larger they get.
 """
 
 import logging
@@ -57,6 +57,7 @@ class Crew:
         storage_is_slow: Callable[[], bool] = bool,
     ) -> None:
         self.queue: deque[Task] = deque()
+        self._gathering: deque[Task] = deque()  # those that gather
         self._turn = turn
         self._wake = wake
         self._storage_is_slow = storage_is_slow
@@ -66,7 +67,7 @@ class Crew:
         self._busy_since: float | None = None  # the leader's task
         self._aside = 0
         self._dismissed = threading.Event()
-        self._settling = threading.Lock()  # held by the one whose group is being stored
+        self._storing = threading.Lock()  # held by the one that stores a group
         self.failure: BaseException | None = None  # what the loop raised, if it did
         self._watch = threading.Lock()  # held by the one that watches the leader
         self._bell = threading.Event()
@@ -80,9 +81,14 @@ class Crew:
 
     def add_task(self, task: Task) -> None:
         """Queue a task; only the leader takes it up, and one that queues it itself is awake."""
-        self.queue.append(task)
+        (self._gathering if task.gathers else self.queue).append(task)
         if self._leader is not threading.current_thread():
             self._wake()
+
+    @property
+    def waiting(self) -> int:
+        """Return how many tasks wait to be taken up."""
+        return len(self.queue) + len(self._gathering)
 
     def wait(self) -> None:
         """Return when the crew is dismissed. The caller is none of it: who can end what a thread waits for is free."""
@@ -91,13 +97,12 @@ class Crew:
 
     def _work(self) -> None:
         """Stand by, lead, and stand by again, until the crew is dismissed."""
-        me, group = threading.current_thread(), Group()
+        me = threading.current_thread()
         try:
             while not self._dismissed.is_set():
                 self._stand_by(me)
                 while self._leader is me and not self._dismissed.is_set():
-                    self._lead(me, group)
-                group.settle()  # who has lost the lead waits for no other group
+                    self._lead(me)
         except BaseException as error:
             self.failure = error  # the process ends, and whoever watches it starts another
             self.dismiss()
@@ -112,13 +117,14 @@ class Crew:
         deadline = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0, deadline - time.monotonic()))
-        while self.queue:
-            self.queue.popleft().cancel()
+        for queue in (self.queue, self._gathering):
+            while queue:
+                queue.popleft().cancel()
 
     def _stand_by(self, me: threading.Thread) -> None:
         with self._lock:
             self._standing_by += 1
-        if self.queue:
+        if self.waiting:
             self._wake()  # the leader may have had nobody to pass the lead to
         with self._watch:
             while not self._takes_over(me):
@@ -136,38 +142,47 @@ class Crew:
             self._leader, self._busy_since = me, None
             return True
 
-    def _lead(self, me: threading.Thread, group: Group) -> None:
+    def _lead(self, me: threading.Thread) -> None:
         """Turn the loop once, and do what is queued then, as long as somebody could take the loop over."""
-        has_more = self.queue and self._standing_by
-        self._turn(0 if has_more else PATIENCE if group.is_waiting() else 1)
+        self._turn(self._may_wait())
         for _ in range(len(self.queue)):
-            if self._leader is not me or not self._standing_by:
-                break
-            self._do(self.queue.popleft(), me, group)
-        self._settle(me, group)
+            if not self._can_leave(me):
+                return
+            self._do(self.queue.popleft(), me)
+        if self._gathering and self._can_leave(me) and self._storing.acquire(blocking=False):
+            try:
+                self._store(me)
+            finally:
+                self._storing.release()
+                self._wake()  # the leader may have had to leave the next group to us
 
-    def _do(self, task: Task, me: threading.Thread, group: Group) -> None:
+    def _may_wait(self) -> float:
+        """Return the seconds that the loop may wait for something to happen."""
+        if not self._standing_by:
+            return 1
+        if self.queue:
+            return 0
+        if self._gathering:
+            return PATIENCE if self._storing.locked() else 0
+        return 1
+
+    def _can_leave(self, me: threading.Thread) -> bool:
+        """Tell whether the leader may turn to a task: it leads, and somebody stands by."""
+        return self._leader is me and self._standing_by > 0
+
+    def _do(self, task: Task, me: threading.Thread) -> None:
         """Do a task; pass the lead on first when it will take long, or wait for a slow storage."""
-        if task.gathers:
-            with self._busy(me):
-                group.run(partial(_attempt, task))
-            return
-        self._settle(me, group)  # who waits there need not wait for this too
         aside = self._storage_is_slow() or (task.is_long and self._aside < _ASIDE)
         with self._busy(me, aside):
             _attempt(task)
 
-    def _settle(self, me: threading.Thread, group: Group) -> None:
-        """Have a group stored, unless another one is being stored: then it grows until that has ended."""
-        aside = self._storage_is_slow()
-        if not group.is_waiting() or self._leader is not me or (aside and not self._standing_by):
-            return
-        if self._settling.acquire(blocking=False):
-            try:
-                with self._busy(me, aside):
-                    group.settle()
-            finally:
-                self._settling.release()
+    def _store(self, me: threading.Thread) -> None:
+        """Do what gathers, together; pass the lead on first when the storage is slow."""
+        group = Group()
+        with self._busy(me, self._storage_is_slow()):
+            for _ in range(len(self._gathering)):
+                group.run(partial(_attempt, self._gathering.popleft()))
+            group.settle()
 
     @contextmanager
     def _busy(self, me: threading.Thread, aside: bool = False) -> Iterator[None]:

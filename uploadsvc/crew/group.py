@@ -22,10 +22,6 @@ class Group:
         """Do `call`, which raises nothing, until it ends or waits within `together`."""
         _Call(call, self).switch()
 
-    def is_waiting(self) -> bool:
-        """Tell whether any call waits."""
-        return bool(self._waiting)
-
     def settle(self) -> None:
         """Do what they wait for, and let each go on to its end."""
         waiting, self._waiting = self._waiting, []

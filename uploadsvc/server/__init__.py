@@ -200,7 +200,7 @@ class Server(TcpWSGIServer):
         for channel in list(self.active_channels.values()):
             channel.check_deadlines()
         self._watch.stir_all()
-        telemetry.metrics.looked_at_server(len(self.task_dispatcher.queue), len(self.active_channels))
+        telemetry.metrics.looked_at_server(self.task_dispatcher.waiting, len(self.active_channels))
         super().maintenance(now)
 
 
