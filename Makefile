@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock"
 # A test of the page or of a server waits more than it computes: one process more than there are processors.
-TESTERS := -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile --no-loadscope-reorder
+# Files with many tests come first; in the first run they are not the slow ones.
+TESTERS := -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes
 
 .PHONY: run dev venv test check bench bench-scaled bench-growth lock clean
@@ -18,7 +19,7 @@ dev: $(VENV)/.run
 venv: $(VENV)/.test
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not alone" $(TESTERS)
+	$(BIN)/python -m pytest -m "not alone" $(TESTERS) --no-loadscope-reorder
 	$(BIN)/python -m pytest -m alone
 	$(BIN)/python -m pytest -m "not alone" $(TESTERS) --scaled
 

@@ -799,3 +799,22 @@ def test_no_request_is_taken_for_the_one_before_it(start: Callable[..., Live]) -
     assert eventually(lambda: len(requests_logged(live)) == 301)
     users = {(line["route"], line["user_id"]) for line in requests_logged(live)}
     assert users == {("/api/auth/login", 1), ("/api/documents", 1), ("/api/limits", None)}
+
+
+# --- The loop
+
+
+def test_a_connection_is_asked_again_whenever_its_task_has_ended(tmp_path: Path) -> None:
+    """Issue 12: without the look at all of them each second nothing hangs, be it read beside the loop or not."""
+    forgetful = "from uploadsvc.server.watch import Watch\nWatch.stir_all = lambda self: None\n"
+    with tuned(tmp_path, forgetful) as live:
+        token = authorization(live)
+        bodies = [multipart(part(content=PDF.ljust(size, b"x"))) for size in (5_000_000, 1_000_000, 10_000)]
+
+        def upload(number: int) -> list[int]:
+            with Wire(live) as wire:
+                chosen = [bodies[(number + turn) % 3] for turn in range(60)]
+                return [wire.send(upload_head(len(body), token), body).answer().status for body in chosen]
+
+        with ThreadPoolExecutor(6) as pool:
+            assert list(pool.map(upload, range(6))) == [[200] * 60] * 6

@@ -1,6 +1,6 @@
 """A self-hosted service that collects PDF, DOCX and TXT files for a small team."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, Response, request
@@ -31,16 +31,10 @@ from .throttle import store_for
 __all__ = ["create_app", "models"]
 
 
-class _App(Flask):
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `func`: nothing here is a coroutine, and Flask asks that of each of its ten calls a request."""
-        return func
-
-
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     """Build the application from the environment; `overrides` replace variables by name. Raises ConfigError."""
     settings = config.load(overrides)
-    app = _App(__name__, instance_path=str(settings["INSTANCE_PATH"]), static_folder=None)
+    app = Flask(__name__, instance_path=str(settings["INSTANCE_PATH"]), static_folder=None)
     app.config.from_mapping(settings)
     app.config.from_mapping(config.flask_settings(settings))
     places = settings["THREADS"] - 1  # one thread is always kept from scans, and another one from archives

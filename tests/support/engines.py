@@ -16,12 +16,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import pytest
 
 from tests.support.bodies import CONTENT_TYPE, multipart, part
 from tests.support.clock import eventually
+from tests.support.nursery import Nursling, bring_up, fits
 from tests.support.people import PASSWORD
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -35,13 +36,14 @@ def on_its_own(_instance: Path) -> dict[str, str]:
 
 
 given_by_run = on_its_own  # conftest puts the engines of `--scaled` in its place
+forks = True  # conftest turns it off for tests that measure what a service costs
 
 
 @dataclass
 class Live:
     """A real `serve` process."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Nursling
     port: int
     instance: Path
     log: Path
@@ -181,9 +183,7 @@ def start_live(folder: Path, wait: bool = True, **environ: str) -> Live:
     given |= given_by_run(instance) | environ
     log = folder / f"serve-{port}.log"
     with log.open("wb") as sink:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "flask", "--app", "wsgi", "serve"], cwd=ROOT, env=given, stdout=sink, stderr=sink
-        )
+        process = _started(given, sink)
     live = Live(process, int(given["PORT"]), Path(given["INSTANCE_PATH"]), log, given)
     deadline = time.monotonic() + 30
     while wait:
@@ -196,6 +196,15 @@ def start_live(folder: Path, wait: bool = True, **environ: str) -> Live:
                 raise AssertionError(f"serve did not start:\n{log.read_text()}") from None
             time.sleep(0.05)
     return live
+
+
+def _started(environ: dict[str, str], sink: IO[bytes]) -> subprocess.Popen[bytes] | Nursling:
+    arguments = ["--app", "wsgi", "serve"]
+    if forks and fits(environ):
+        return bring_up(arguments, environ, sink)
+    return subprocess.Popen(
+        [sys.executable, "-m", "flask", *arguments], cwd=ROOT, env=environ, stdout=sink, stderr=sink
+    )
 
 
 LAUNCHER = """

@@ -13,10 +13,12 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 from botocore.config import Config
 
@@ -32,6 +34,9 @@ _FLAGS = ("-filer", "-s3", "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCr
 _DISK = ("-volume.max=0", "-master.volumeSizeLimitMB=64", "-volume.minFreeSpace=1MiB", "-filer.maxMB=16")
 _RAFT = ("-master.electionTimeout=1s", "-master.heartbeatInterval=100ms")  # a restart takes 3 seconds, not 24
 _GROWTH = "[master.volume_growth]\ncopy_1 = 1\n"  # files it opens for a new bucket: two, not fourteen
+
+# Each client reads the same descriptions of S3 for a tenth of a second, and nearly every test has one: once will do.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 
 class Store:

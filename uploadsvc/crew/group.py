@@ -24,11 +24,12 @@ class Group:
 
     def settle(self) -> None:
         """Do what they wait for, and let each go on to its end."""
-        waiting, self._waiting = self._waiting, []
-        items = [item for _, item in waiting]
-        for call, _ in waiting:
-            call.switch(items)
-            items = []
+        while self._waiting:
+            waiting, self._waiting = self._waiting, []
+            items = [item for _, item in waiting]
+            for call, _ in waiting:
+                call.switch(items)
+                items = []
 
     def wait(self, call: "_Call", item: Any) -> list[Any]:
         """Leave `call` until the others have come as far; return what it is to do for all of them, if anything."""

@@ -13,7 +13,7 @@ import resource
 import signal
 import socket
 import time
-from collections import Counter
+from collections import Counter, deque
 from typing import Any
 
 from flask import Flask
@@ -52,7 +52,8 @@ class Server(TcpWSGIServer):
         self._waiting = False
         self._accept_again = self._tell_again = 0.0
         self._watch = Watch()
-        self._served: set[Channel] = set()  # a thread is at work for them, or will be
+        self._served: Counter[Channel] = Counter()  # for how many tasks a thread is at work, or will be
+        self._ended: deque[Channel] = deque()  # whose task has ended
         self._neighbours: Counter[str] = Counter()  # connections by their networks
         super().__init__(
             app,
@@ -112,17 +113,25 @@ class Server(TcpWSGIServer):
             return  # a request that were read now would be begun while its connection is closed
         self._waiting = True
         self._watch.stir(self._fileno)  # it looks at the clock, too
-        for channel in [*self._served]:
-            if not channel.in_service:
-                self._served.discard(channel)
+        for channel in self._served:
             self._watch.stir(channel._fileno)
+        while self._ended:
+            channel = self._ended.popleft()
+            self._served[channel] -= 1
+            if not self._served[channel]:
+                del self._served[channel]
         self._watch.turn(seconds)
         self._waiting = False
 
     def add_task(self, task: Channel) -> None:
         """Queue a connection for a thread, and ask it at every turn until that has ended: what it wants will change."""
-        self._served.add(task)
+        self._served[task] += 1
         super().add_task(task)
+
+    def task_ended(self, task: Channel) -> None:
+        """Have the connection asked once more, and then only when something happens."""
+        self._ended.append(task)
+        self.pull_trigger()
 
     def _drain(self) -> bool:
         """Accept nobody any more; tell whether it goes on: else the threads are dismissed, and no scan keeps one."""

@@ -118,11 +118,6 @@ class Channel(HTTPChannel):
         return request is not None and request.reception is not None and not (self._discarding or self.will_close)
 
     @property
-    def in_service(self) -> bool:
-        """Tell whether a thread is at work for it, or will be: also for the next request, while one is at its end."""
-        return self.connected and (self._in_burst or bool(self.requests))
-
-    @property
     def is_long(self) -> bool:
         """Tell whether what comes next takes long enough to be worth another thread."""
         return any(request.body_bytes > LONG for request in (self.request, *self.requests) if request)
@@ -143,7 +138,7 @@ class Channel(HTTPChannel):
             else:
                 self._answer()
         finally:
-            self.server.pull_trigger()
+            self.server.task_ended(self)
 
     def _answer(self) -> None:
         """Answer the request; one whose client has gone is only logged."""
