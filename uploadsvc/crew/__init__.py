@@ -182,7 +182,14 @@ class Crew:
         with self._busy(me, self._storage_is_slow()):
             for _ in range(len(self._gathering)):
                 group.run(partial(_attempt, self._gathering.popleft()))
+                self._go_on(me)
             group.settle()
+
+    def _go_on(self, me: threading.Thread) -> None:
+        """Have the leader watched as if it began now: several short tasks are not one that takes long."""
+        with self._lock:
+            if self._leader is me:
+                self._busy_since = time.monotonic()
 
     @contextmanager
     def _busy(self, me: threading.Thread, aside: bool = False) -> Iterator[None]:
