@@ -32,7 +32,7 @@ def at_once(*calls: Callable[[], TestResponse]) -> list[TestResponse]:
     group, answers = Group(), dict[int, TestResponse]()
     for number, call in enumerate(calls):
         group.run(lambda number=number, call=call: answers.update({number: call()}))
-    group.settle()
+    list(group.settle())
     return [answers[number] for number in range(len(calls))]
 
 
@@ -64,7 +64,7 @@ def test_work_is_done_once_for_all_that_wait_and_each_goes_on() -> None:
     for number in range(3):
         group.run(lambda number=number: call(number))
     assert (done, ended) == ([], [])
-    group.settle()
+    list(group.settle())
     assert (done, ended) == ([[0, 1, 2]], [0, 1, 2])
     call(3)
     assert done[1:] == [[3]], "outside of a group it is done at once"
@@ -216,7 +216,7 @@ def test_when_the_one_that_stores_for_all_is_struck_the_others_are_told_that_nob
         patch.setattr(registration, "store", die)
         group.run(first)
         group.run(lambda: answers.append(alice.upload()))
-        group.settle()
+        list(group.settle())
     assert [(answer.status_code, answer.get_json()["error"]) for answer in answers] == [(503, "unavailable")]
     assert (kept(alice.app)["rows"], kept(alice.app)["files"]) == (0, 1)
     alice.app.test_cli_runner().invoke(args=["sweep", "--older-than", "0"])

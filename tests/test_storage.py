@@ -851,5 +851,5 @@ def test_a_disk_is_slow_when_even_its_quickest_sync_is(tmp_path: Path, monkeypat
         folder.publish(file, 1, "a.pdf")
         return folder.is_slow()
 
-    assert [is_slow_after(0.002) for _ in range(9)] == [False] * 7 + [True] * 2
+    assert [is_slow_after(0.005) for _ in range(9)] == [False] * 7 + [True] * 2
     assert eventually(lambda: not is_slow_after(0))  # on a busy machine even that one may have been interrupted

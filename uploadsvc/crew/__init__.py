@@ -26,6 +26,7 @@ __all__ = ["Crew", "Task", "together"]
 log = logging.getLogger("uploadsvc.server")
 
 PATIENCE = 0.005  # seconds: some changes of thread
+_STORING = 0.02  # seconds more for what a group does once: two threads in each other's way take longer than that
 _DOZE = 0.1  # seconds without a task after which nobody watches the leader
 _ASIDE = 2  # long tasks at a time that are worth a thread of their own: more only compete for the interpreter
 _NAP = 1.0  # seconds: the main thread wakes for a signal that the system gave to another
@@ -183,13 +184,15 @@ class Crew:
             for _ in range(len(self._gathering)):
                 group.run(partial(_attempt, self._gathering.popleft()))
                 self._go_on(me)
-            group.settle()
+            self._go_on(me, _STORING)
+            for _ in group.settle():
+                self._go_on(me)
 
-    def _go_on(self, me: threading.Thread) -> None:
-        """Have the leader watched as if it began now: several short tasks are not one that takes long."""
+    def _go_on(self, me: threading.Thread, longer: float = 0.0) -> None:
+        """Have the leader watched as if it began now, or later: several short tasks are not one that takes long."""
         with self._lock:
             if self._leader is me:
-                self._busy_since = time.monotonic()
+                self._busy_since = time.monotonic() + longer
 
     @contextmanager
     def _busy(self, me: threading.Thread, aside: bool = False) -> Iterator[None]:

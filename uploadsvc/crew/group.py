@@ -4,7 +4,7 @@ Two syncs and a commit cost as much for one upload as for ten. A thread for each
 that saves, so each runs in a greenlet: a call that can be left at any depth and taken up again, in the same thread.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from greenlet import getcurrent, greenlet
@@ -22,14 +22,15 @@ class Group:
         """Do `call`, which raises nothing, until it ends or waits within `together`."""
         _Call(call, self).switch()
 
-    def settle(self) -> None:
-        """Do what they wait for, and let each go on to its end."""
+    def settle(self) -> Iterator[None]:
+        """Do what they wait for, and let each go on to its end; yield after each."""
         while self._waiting:
             waiting, self._waiting = self._waiting, []
             items = [item for _, item in waiting]
             for call, _ in waiting:
                 call.switch(items)
                 items = []
+                yield
 
     def wait(self, call: "_Call", item: Any) -> list[Any]:
         """Leave `call` until the others have come as far; return what it is to do for all of them, if anything."""

@@ -23,7 +23,7 @@ from .places import Places
 from .staged import Staged, sync_directory
 from .staging import Staging, files_before
 
-_SLOW = 0.001  # seconds: several files in a row wait no longer than the crew's patience
+_SLOW = 0.003  # seconds; below it several files in a row wait no longer than the threads that would sync them
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EEXIST, errno.ENOENT}
 
 
