@@ -40,7 +40,7 @@ class LocalStorage(Staging):
         self._syncs: deque[float] = deque([0.0], maxlen=8)  # seconds the latest ones took
 
     def is_slow(self) -> bool:
-        """Tell whether to sync a file takes longer than to change threads, even at the best of the last times."""
+        """Tell whether to sync a file takes longer than _SLOW, even at the best of the last times."""
         return min(self._syncs) > _SLOW
 
     def publish(self, staged: Staged, user_id: int, safe_name: str, _announce: Announce | None = None) -> str:

@@ -19,7 +19,7 @@ from ..storage import Staged
 from ..telemetry import metrics
 from ..throttle import OpenUploads
 from . import checksums, visitors
-from .publication import Publication, still_wanted
+from .publication import Publication, wanted_check
 from .reception import NO_NAME, ROUTES, UPLOAD_PATH, Reception, StreamedReception, is_upload, upload_limits
 
 __all__ = ["RECEPTION", "ROUTES", "StreamedReception", "is_upload", "upload_limits"]
@@ -145,6 +145,7 @@ def _store(received: Received[Staged, Candidate], key: str | None) -> list[Row]:
 
 def _scan(scanner: Scanner, received: Received[Staged, Candidate]) -> None:
     """Have every file looked at; raise UnsupportedType or ScanFailed."""
+    still_wanted = wanted_check()
     with scanner.place():
         for file in received.files:
             still_wanted()

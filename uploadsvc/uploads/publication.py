@@ -36,7 +36,7 @@ class Publication:
     def __init__(self, received: Received[Staged, Candidate], key: str | None, digest: str | None) -> None:
         self._files = received.files
         self._storage: Storage = current_app.extensions["storage"]
-        self._client_has_gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", bool)
+        self._still_wanted = wanted_check()
         self._announced: list[str] = []  # public ids
         self._published: list[str] = []  # paths
         self._error: Exception | None = OutcomeUnknown()  # until that is known
@@ -81,8 +81,7 @@ class Publication:
             name, announce = safe_name(row["filename"]), partial(self._announce, row)
             row["path"] = self._storage.publish(file.staged, row["user_id"], name, announce)
             self._published.append(row["path"])
-            if self._client_has_gone():
-                raise ClientClosedRequest("The client has gone.")
+            self._still_wanted()
 
     def _announce(self, row: Row, path: str) -> None:
         """Insert the row of a file that is about to lie at `path`, in place of one whose path another upload has."""
@@ -134,10 +133,18 @@ def _commit(storage: Storage, quota: int, uploads: list[Publication]) -> None:
         upload.end(error)
 
 
-def still_wanted() -> None:
-    """Raise when the server knows that the client has gone: what nobody was told is not kept."""
-    if request.environ.get("waitress.client_disconnected", bool)():
-        raise ClientClosedRequest("The client has gone.")
+def wanted_check() -> Callable[[], None]:
+    """Return what raises when the server knows that this request's client has gone, in whatever context it is called.
+
+    What nobody was told is not kept.
+    """
+    client_has_gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", bool)
+
+    def still_wanted() -> None:
+        if client_has_gone():
+            raise ClientClosedRequest("The client has gone.")
+
+    return still_wanted
 
 
 def _row(file: ReceivedFile[Staged, Candidate], part: int, sender: str | None) -> Row:
